@@ -1,0 +1,44 @@
+/** Waits that grow: `first`, doubled each time, at most `most` milliseconds; `reset()` after a success. */
+export class Backoff {
+  readonly #first: number;
+  readonly #most: number;
+  #next: number;
+
+  constructor(first: number, most: number) {
+    this.#first = first;
+    this.#most = most;
+    this.#next = first;
+  }
+
+  next(): number {
+    const wait = this.#next;
+    this.#next = Math.min(wait * 2, this.#most);
+    return wait;
+  }
+
+  reset(): void {
+    this.#next = this.#first;
+  }
+}
+
+/** Flume's waits of a polled source: n × increment, at most `most`, n counting polls in a row that found nothing. */
+export function linearBackoff(increment: number, most: number, failures: number): number {
+  return Math.min(failures * increment, most);
+}
+
+/** Resolves after `milliseconds`, or at once when the signal aborts. Never rejects. */
+export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) {
+      resolve();
+      return;
+    }
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal?.addEventListener("abort", end, { once: true });
+  });
+}

@@ -1,0 +1,105 @@
+import type { EventBatch } from "./batch.js";
+import type { Channel, Inlet, Route, Sink, Source } from "./contracts.js";
+import type { Counters } from "./counters.js";
+import type { AtMostRule, ConfigOf, Properties } from "./properties.js";
+
+export type Role = "source" | "channel" | "sink" | "routing" | "config";
+
+/** What a path through this component promises; shown in its help and on the canvas. */
+export type Guarantee = "at-least-once" | "best-effort";
+
+/** What survives in a channel. */
+export type Durability = "none" | "process-crash" | "power-loss";
+
+/** All that is true of a component before it runs: data only. */
+export interface Declaration<P extends Properties = Properties> {
+  /** `flume-<name>-<role>`: stands in people's flows for ever. */
+  readonly type: string;
+  readonly role: Role;
+  /** The alias or class name in flume.properties. */
+  readonly flumeType: string;
+  readonly properties: P;
+  readonly limits?: readonly AtMostRule[];
+  /** File in `icons/`. */
+  readonly icon: string;
+  /** Output ports, apart from those that rows of a property or the dead-letter switch add. */
+  readonly outputs: number;
+  /** May refuse an event for ever: gets the dead-letter settings and port. */
+  readonly canRefuse?: boolean;
+  readonly guarantee?: Guarantee;
+  readonly durability?: Durability;
+  /** The property whose value is the node's label when it has no name, if telling. */
+  readonly labelProperty?: string;
+}
+
+export interface Logger {
+  debug(text: string): void;
+  info(text: string): void;
+  warn(text: string): void;
+  error(text: string, cause?: unknown): void;
+}
+
+/** What a running component may use of its surroundings. */
+export interface ComponentContext {
+  /** The node's id: stable across deploys. */
+  readonly id: string;
+  /** The node's name, or its id. */
+  readonly name: string;
+  readonly log: Logger;
+  readonly counters: Counters;
+  /** A problem that does not stop the component: red status and a Catch-able error. Called with nothing when it is over. */
+  report(error?: unknown): void;
+}
+
+export interface SourceComponent<P extends Properties = Properties> extends Declaration<P> {
+  readonly role: "source";
+  create(config: ConfigOf<P>, context: ComponentContext): Source;
+  /** The largest batch it will deliver whatever the channel's limits, so that a mismatch shows at deploy. */
+  batchSize?(config: ConfigOf<P>): number;
+}
+
+export interface SinkComponent<P extends Properties = Properties> extends Declaration<P> {
+  readonly role: "sink";
+  create(config: ConfigOf<P>, context: SinkContext): Sink;
+}
+
+export interface SinkContext extends ComponentContext {
+  /** Shows events in the editor's debug sidebar, sampled. */
+  debug(batch: EventBatch, format: (index: number) => string): void;
+}
+
+export interface ChannelComponent<P extends Properties = Properties> extends Declaration<P> {
+  readonly role: "channel";
+  create(config: ConfigOf<P>, context: ComponentContext): Channel;
+  /** Whether a running channel can take this configuration without losing what it holds; if so it does. */
+  reconfigure?(channel: Channel, config: ConfigOf<P>): boolean;
+}
+
+/** Routing: interceptors and selectors send events on at once, sink processors wait for a sink. */
+export interface RoutingComponent<P extends Properties = Properties> extends Declaration<P> {
+  readonly role: "routing";
+  create(config: ConfigOf<P>, context: ComponentContext): Router;
+}
+
+/**
+ * What a routing node does with a batch. `ports` has what is wired to each output now (undefined: nothing).
+ * Either `route` (passes on at once, keeps nothing) or `inlet` (decides while delivering).
+ */
+export interface Router {
+  route?(batch: EventBatch, ports: PortInlets): readonly Route[] | Promise<readonly Route[]>;
+  inlet?(ports: PortInlets): Inlet;
+  stop?(): void;
+}
+
+export interface PortInlets {
+  /** Output ports of the node, dead letter excluded. */
+  readonly length: number;
+  at(port: number): readonly Inlet[];
+}
+
+export function isComponentOf<R extends Role>(
+  declaration: Declaration,
+  role: R,
+): declaration is Declaration & { role: R } {
+  return declaration.role === role;
+}

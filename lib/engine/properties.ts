@@ -1,0 +1,300 @@
+import { HeadraceError } from "./errors.js";
+import { compilePattern } from "./pattern.js";
+
+/**
+ * The properties of a component, written once. The editor's form and validation, the runtime's
+ * parsing, flume.properties import and export, the help tables and the reference docs all read this,
+ * so it is plain data: nothing here may need Node.js.
+ */
+interface PropertyBase {
+  /** The name in flume.properties, relative to the component (`keep-alive`, `sink.rollInterval`). Absent where Flume has no such property. */
+  readonly flumeKey?: string;
+  readonly required?: boolean;
+  /** Shown under "Advanced" in the form. */
+  readonly advanced?: boolean;
+  /** Shown only while another property has one of these values. */
+  readonly shownWhen?: { readonly property: string; readonly is: readonly (string | boolean)[] };
+}
+
+export interface TextProperty extends PropertyBase {
+  readonly kind: "text";
+  readonly default: string;
+  /** What the text must be; checked in the form and at deploy. */
+  readonly format?: "regex" | "charset" | "directory" | "host" | "header";
+}
+export interface NumberProperty extends PropertyBase {
+  readonly kind: "number";
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  /** `ms`, `s`, `bytes`, `events`, `chars`, `%` …; shown behind the field. */
+  readonly unit?: string;
+}
+export interface BooleanProperty extends PropertyBase {
+  readonly kind: "boolean";
+  readonly default: boolean;
+}
+export interface ChoiceProperty<O extends string = string> extends PropertyBase {
+  readonly kind: "choice";
+  readonly default: O;
+  readonly options: readonly O[];
+}
+/** Kept as a Node-RED credential: never exported, never in a status or a log. */
+export interface SecretProperty extends PropertyBase {
+  readonly kind: "secret";
+  readonly default: "";
+}
+/** A Node-RED config node, by id. */
+export interface NodeProperty extends PropertyBase {
+  readonly kind: "node";
+  readonly default: "";
+  readonly nodeType: string;
+}
+/** A list of equal rows. `ports`: one output port for each row, in order. */
+export interface RowsProperty<F extends Properties = Properties> extends PropertyBase {
+  readonly kind: "rows";
+  readonly default: readonly { readonly [field: string]: unknown }[];
+  readonly fields: F;
+  readonly ports?: boolean;
+}
+/** An ordered list of rules, each of one of several kinds (`type` names it). */
+export interface RulesProperty<
+  V extends Readonly<Record<string, Properties>> = Readonly<Record<string, Properties>>,
+> extends PropertyBase {
+  readonly kind: "rules";
+  readonly default: readonly { readonly type: string; readonly [field: string]: unknown }[];
+  readonly variants: V;
+}
+
+export type Property =
+  | TextProperty
+  | NumberProperty
+  | BooleanProperty
+  | ChoiceProperty
+  | SecretProperty
+  | NodeProperty
+  | RowsProperty
+  | RulesProperty;
+
+export interface Properties {
+  readonly [name: string]: Property;
+}
+
+type Simplify<T> = { [K in keyof T]: T[K] };
+type RuleOf<V> = { [K in keyof V]: Simplify<{ type: K } & ConfigOf<V[K]>> }[keyof V];
+type ValueOf<P> = P extends { kind: "choice"; options: readonly (infer O)[] }
+  ? O
+  : P extends { kind: "number" }
+    ? number
+    : P extends { kind: "boolean" }
+      ? boolean
+      : P extends { kind: "rows"; fields: infer F }
+        ? readonly ConfigOf<F>[]
+        : P extends { kind: "rules"; variants: infer V }
+          ? readonly RuleOf<V>[]
+          : string;
+/** The parsed configuration that a set of properties gives. */
+export type ConfigOf<P> = Simplify<{ readonly [K in keyof P]: ValueOf<P[K]> }>;
+
+type Options<P extends PropertyBase> = Omit<P, "kind" | "default">;
+
+export function text(value: string, options: Options<TextProperty> = {}): TextProperty {
+  return { kind: "text", default: value, ...options };
+}
+export function number(
+  value: number,
+  options: Omit<NumberProperty, "kind" | "default" | "max" | "min"> & { min?: number; max?: number } = {},
+): NumberProperty {
+  return { kind: "number", default: value, min: 0, max: Number.MAX_SAFE_INTEGER, ...options };
+}
+export function boolean(value: boolean, options: Options<BooleanProperty> = {}): BooleanProperty {
+  return { kind: "boolean", default: value, ...options };
+}
+export function choice<const O extends string>(
+  options: readonly O[],
+  value: NoInfer<O>,
+  more: Omit<Options<ChoiceProperty<O>>, "options"> = {},
+): ChoiceProperty<O> {
+  return { kind: "choice", default: value, options, ...more };
+}
+export function secret(options: Options<SecretProperty> = {}): SecretProperty {
+  return { kind: "secret", default: "", ...options };
+}
+export function configNode(nodeType: string, options: Omit<Options<NodeProperty>, "nodeType"> = {}): NodeProperty {
+  return { kind: "node", default: "", nodeType, ...options };
+}
+export function rows<F extends Properties>(
+  fields: F,
+  value: RowsProperty["default"],
+  options: Omit<Options<RowsProperty<F>>, "fields"> = {},
+): RowsProperty<F> {
+  return { kind: "rows", default: value, fields, ...options };
+}
+export function rules<V extends Readonly<Record<string, Properties>>>(
+  variants: V,
+  value: RulesProperty["default"],
+  options: Omit<Options<RulesProperty<V>>, "variants"> = {},
+): RulesProperty<V> {
+  return { kind: "rules", default: value, variants, ...options };
+}
+
+/** One property must not be above another of the same component. */
+export interface AtMostRule {
+  readonly property: string;
+  readonly atMost: string;
+}
+
+/** The default value of each property, as a new node in the editor gets it. */
+export function defaultsOf(properties: Properties): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, property.default]));
+}
+
+/**
+ * Reads a configuration: missing and empty values take the default, texts are turned into numbers
+ * and booleans (environment variables arrive as text). Returns every problem found, not only the first.
+ */
+export function readConfig<P extends Properties>(
+  properties: P,
+  raw: Readonly<Record<string, unknown>>,
+  limits: readonly AtMostRule[] = [],
+): { config: ConfigOf<P>; problems: HeadraceError[] } {
+  const problems: HeadraceError[] = [];
+  const config = readFields(properties, raw, "", problems);
+  for (const { property, atMost } of limits) {
+    const value = config[property];
+    const limit = config[atMost];
+    if (typeof value === "number" && typeof limit === "number" && value > limit) {
+      problems.push(
+        new HeadraceError("FLUME_CONFIG_ABOVE", { field: property, value, other: atMost, limit }),
+      );
+    }
+  }
+  return { config: config as ConfigOf<P>, problems };
+}
+
+/** What is wrong with one value, or undefined: what the form asks for each field. */
+export function problemOf(property: Property, value: unknown, field: string): HeadraceError | undefined {
+  const problems: HeadraceError[] = [];
+  readValue(property, value, field, problems);
+  return problems[0];
+}
+
+function readFields(
+  properties: Properties,
+  raw: Readonly<Record<string, unknown>>,
+  prefix: string,
+  problems: HeadraceError[],
+): Record<string, unknown> {
+  const config: Record<string, unknown> = {};
+  for (const [name, property] of Object.entries(properties)) {
+    // What is hidden does not count, so a leftover value in it cannot stop a deploy.
+    const found = isShown(property, properties, raw) ? problems : [];
+    config[name] = readValue(property, raw[name], prefix + (property.flumeKey ?? name), found);
+  }
+  return config;
+}
+
+/** Whether a property applies, given the values of its neighbours. */
+export function isShown(
+  property: Property,
+  properties: Properties,
+  values: Readonly<Record<string, unknown>>,
+): boolean {
+  const { shownWhen } = property;
+  if (!shownWhen) return true;
+  const other = properties[shownWhen.property];
+  const value = values[shownWhen.property] ?? other?.default;
+  return shownWhen.is.some((wanted) => String(wanted) === String(value));
+}
+
+function readValue(property: Property, raw: unknown, field: string, problems: HeadraceError[]): unknown {
+  if (property.kind === "rows" || property.kind === "rules") return readList(property, raw, field, problems);
+  if (raw === undefined || raw === null || raw === "") {
+    if (property.required && property.default === "") {
+      problems.push(new HeadraceError("FLUME_CONFIG_REQUIRED", { field }));
+    }
+    // An empty text field is a choice where empty is a meaningful value.
+    return raw === "" && property.kind === "text" && !property.required ? "" : property.default;
+  }
+  switch (property.kind) {
+    case "number":
+      return readNumber(property, raw, field, problems);
+    case "boolean":
+      if (typeof raw === "boolean") return raw;
+      if (/^(true|false)$/i.test(String(raw).trim())) return String(raw).trim().toLowerCase() === "true";
+      problems.push(new HeadraceError("FLUME_CONFIG_NOT_BOOLEAN", { field, value: String(raw) }));
+      return property.default;
+    case "choice": {
+      const wanted = String(raw).trim().toLowerCase();
+      const option = property.options.find((candidate) => candidate.toLowerCase() === wanted);
+      if (option !== undefined) return option;
+      const options = property.options.join(", ");
+      problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_CHOICE", { field, value: String(raw), options }));
+      return property.default;
+    }
+    case "text":
+      checkFormat(property, String(raw), field, problems);
+      return String(raw);
+    default:
+      return String(raw);
+  }
+}
+
+function readNumber(property: NumberProperty, raw: unknown, field: string, problems: HeadraceError[]): number {
+  const value = typeof raw === "number" ? raw : Number(String(raw).trim());
+  if (!Number.isInteger(value)) {
+    problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_NUMBER", { field, value: String(raw) }));
+    return property.default;
+  }
+  if (value < property.min || value > property.max) {
+    const { min, max } = property;
+    problems.push(new HeadraceError("FLUME_CONFIG_OUT_OF_RANGE", { field, value, min, max }));
+    return property.default;
+  }
+  return value;
+}
+
+function checkFormat(property: TextProperty, value: string, field: string, problems: HeadraceError[]): void {
+  if (property.format === "regex") {
+    try {
+      compilePattern(value);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      problems.push(new HeadraceError("FLUME_CONFIG_REGEX", { field, value, reason }));
+    }
+  }
+  if (property.format === "charset") {
+    try {
+      new TextDecoder(value);
+    } catch {
+      problems.push(new HeadraceError("FLUME_CONFIG_CHARSET", { field, value }));
+    }
+  }
+}
+
+function readList(
+  property: RowsProperty | RulesProperty,
+  raw: unknown,
+  field: string,
+  problems: HeadraceError[],
+): readonly Record<string, unknown>[] {
+  const list: unknown = raw ?? property.default;
+  if (!Array.isArray(list)) {
+    problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_LIST", { field, value: String(raw) }));
+    return [];
+  }
+  if (property.required && list.length === 0) problems.push(new HeadraceError("FLUME_CONFIG_REQUIRED", { field }));
+  return list.map((entry: unknown, index) => {
+    const row = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
+    const prefix = `${field}[${index + 1}].`;
+    if (property.kind === "rows") return readFields(property.fields, row, prefix, problems);
+    const type = String(row["type"]);
+    const fields = property.variants[type];
+    if (!fields) {
+      const options = Object.keys(property.variants).join(", ");
+      problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_CHOICE", { field: `${prefix}type`, value: type, options }));
+      return { type };
+    }
+    return { type, ...readFields(fields, row, prefix, problems) };
+  });
+}
