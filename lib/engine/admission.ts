@@ -1,0 +1,194 @@
+import { batchTooLarge, channelFull, deliveryAborted } from "./errors.js";
+import type { Limits } from "./contracts.js";
+
+interface Waiter {
+  readonly events: number;
+  readonly bytes: number;
+  readonly admit: () => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** Bytes that several channels share (Flume's default: a part of the heap, for the whole process). */
+export class ByteBudget {
+  readonly total: number;
+  #used = 0;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(total: number) {
+    this.total = total;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  fits(bytes: number): boolean {
+    return this.#used + bytes <= this.total;
+  }
+
+  take(bytes: number): void {
+    this.#used += bytes;
+  }
+
+  release(bytes: number): void {
+    this.#used -= bytes;
+    for (const retry of [...this.#waiting]) retry();
+  }
+
+  /** `retry` is called after each release until `unsubscribe`. */
+  subscribe(retry: () => void): void {
+    this.#waiting.add(retry);
+  }
+
+  unsubscribe(retry: () => void): void {
+    this.#waiting.delete(retry);
+  }
+}
+
+/**
+ * The room of a channel: admits requests strictly in call order, so a small batch never overtakes a
+ * large one that waits. Events and bytes stay reserved until `release`.
+ */
+export class Admission {
+  #capacity: Limits;
+  #transaction: number;
+  #keepAlive: number;
+  readonly #shared: ByteBudget | undefined;
+  #events = 0;
+  #bytes = 0;
+  readonly #waiters: Waiter[] = [];
+  readonly #retry = () => this.#admitWaiters();
+  #closed: Error | undefined;
+
+  /** `keepAlive` in seconds: how long a request waits for room. */
+  constructor(room: { capacity: Limits; transaction: number; keepAlive: number; shared?: ByteBudget | undefined }) {
+    this.#capacity = room.capacity;
+    this.#transaction = room.transaction;
+    this.#keepAlive = room.keepAlive;
+    this.#shared = room.shared;
+  }
+
+  get events(): number {
+    return this.#events;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  get limits(): Limits {
+    return { events: this.#transaction, bytes: this.#capacity.bytes };
+  }
+
+  resize(room: { capacity: Limits; transaction: number; keepAlive: number }): void {
+    this.#capacity = room.capacity;
+    this.#transaction = room.transaction;
+    this.#keepAlive = room.keepAlive;
+    this.#admitWaiters();
+  }
+
+  /** Undefined when admitted at once; else a promise that resolves on admission. Throws when it can never fit. */
+  request(events: number, bytes: number, signal: AbortSignal): Promise<void> | undefined {
+    const { limits } = this;
+    if (events > limits.events || bytes > limits.bytes) throw batchTooLarge(events, bytes, limits);
+    if (this.#closed) throw this.#closed;
+    if (this.#waiters.length === 0 && this.#fits(events, bytes)) {
+      this.#reserve(events, bytes);
+      return undefined;
+    }
+    return this.#wait(events, bytes, signal);
+  }
+
+  release(events: number, bytes: number): void {
+    this.#events -= events;
+    this.#bytes -= bytes;
+    this.#shared?.release(bytes);
+    this.#admitWaiters();
+  }
+
+  /** Reserves what is already held (a channel that was reopened), whether it fits or not. */
+  restore(events: number, bytes: number): void {
+    this.#reserve(events, bytes);
+  }
+
+  /** Everyone who waits, and whoever asks later, is refused with `error`, until `open()`. */
+  close(error: Error): void {
+    this.#closed = error;
+    for (const waiter of this.#waiters.splice(0)) waiter.fail(error);
+    this.#shared?.unsubscribe(this.#retry);
+  }
+
+  open(): void {
+    this.#closed = undefined;
+  }
+
+  #fits(events: number, bytes: number): boolean {
+    return (
+      this.#events + events <= this.#capacity.events &&
+      this.#bytes + bytes <= this.#capacity.bytes &&
+      (this.#shared?.fits(bytes) ?? true)
+    );
+  }
+
+  #reserve(events: number, bytes: number): void {
+    this.#events += events;
+    this.#bytes += bytes;
+    this.#shared?.take(bytes);
+  }
+
+  #wait(events: number, bytes: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(deliveryAborted());
+        return;
+      }
+      const settle = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", withdraw);
+      };
+      const waiter: Waiter = {
+        events,
+        bytes,
+        admit: () => {
+          settle();
+          resolve();
+        },
+        fail: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      const giveUp = (error: Error) => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        waiter.fail(error);
+        // The one behind may be smaller and fit.
+        this.#admitWaiters();
+      };
+      const withdraw = () => giveUp(deliveryAborted());
+      const timer = setTimeout(() => giveUp(this.#fullError(bytes)), this.#keepAlive * 1000);
+      signal.addEventListener("abort", withdraw, { once: true });
+      this.#waiters.push(waiter);
+      this.#shared?.subscribe(this.#retry);
+    });
+  }
+
+  #fullError(bytes: number): Error {
+    const forBytes = this.#bytes + bytes > this.#capacity.bytes || !(this.#shared?.fits(bytes) ?? true);
+    return forBytes
+      ? channelFull(Math.min(this.#capacity.bytes, this.#shared?.total ?? Infinity), this.#keepAlive, "bytes")
+      : channelFull(this.#capacity.events, this.#keepAlive);
+  }
+
+  #admitWaiters(): void {
+    for (let first = this.#waiters[0]; first && this.#fits(first.events, first.bytes); first = this.#waiters[0]) {
+      this.#waiters.shift();
+      this.#reserve(first.events, first.bytes);
+      first.admit();
+    }
+    if (this.#waiters.length === 0) this.#shared?.unsubscribe(this.#retry);
+  }
+}

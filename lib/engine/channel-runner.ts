@@ -1,0 +1,156 @@
+import { Backoff, sleep } from "./backoff.js";
+import type { Channel, Inlet, Take } from "./contracts.js";
+import { commonLimits, Delivery, expandRoutes, type OnMiss, routesTo } from "./delivery.js";
+import { isHeadraceError } from "./errors.js";
+import { nextLoopTurn, turnIsOver } from "./turn.js";
+
+/** Waits after a rejected delivery, in milliseconds (Flume's sink runner: 5 s after each exception). */
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 5000;
+
+/** What is wired behind a node, as it changes with deploys. */
+export interface Wiring {
+  /** What is wired now; waits through a deploy and while nothing is. Rejects when the signal aborts. */
+  inlets(signal: AbortSignal): Promise<readonly Inlet[]> | readonly Inlet[];
+}
+
+export interface RunnerEvents {
+  /** A delivery was rejected (it is tried again), or, with nothing, is accepted after one that was. */
+  report(error?: unknown): void;
+  onMiss: OnMiss;
+}
+
+/**
+ * Takes from a channel and delivers to what is wired behind it: the loop of Flume's sink runner. A take is
+ * committed once every inlet has accepted its batch; until then it is retried where it is still owed.
+ */
+export class ChannelRunner {
+  readonly #channel: Channel;
+  readonly #id: string;
+  readonly #wiring: Wiring;
+  readonly #events: RunnerEvents;
+  #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #underWay = 0;
+
+  constructor(channel: Channel, id: string, wiring: Wiring, events: RunnerEvents) {
+    this.#channel = channel;
+    this.#id = id;
+    this.#wiring = wiring;
+    this.#events = events;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#stop = new AbortController();
+    this.#running = this.#run(this.#stop.signal);
+  }
+
+  /** Takes no more; waits for the deliveries under way, rolls back what was not accepted. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    this.#running = undefined;
+  }
+
+  /** True while a taken batch is on its way. */
+  get busy(): boolean {
+    return this.#underWay > 0;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const inlets = await this.#targets(signal);
+      if (!inlets) return;
+      const leases = Math.max(1, Math.min(...inlets.map((inlet) => inlet.maxInFlight)));
+      // Another number of leases is another consumer; it changes only with a deploy.
+      await this.#consume(leases, signal);
+    }
+  }
+
+  async #consume(leases: number, signal: AbortSignal): Promise<void> {
+    const consumer = this.#channel.connect({ id: this.#id, maxLeases: leases });
+    const underWay = new Set<Promise<void>>();
+    try {
+      while (!signal.aborted) {
+        if (turnIsOver()) await nextLoopTurn();
+        const inlets = await this.#targets(signal);
+        if (!inlets || Math.max(1, Math.min(...inlets.map((inlet) => inlet.maxInFlight))) !== leases) break;
+        const limits = commonLimits(inlets);
+        const takeSize = Math.min(limits.events, ...inlets.map((inlet) => inlet.takeSize));
+        const take = await consumer.take({ events: takeSize, bytes: limits.bytes }, signal);
+        if (!take) continue;
+        if (leases === 1) {
+          await this.#deliver(take, inlets, signal);
+          continue;
+        }
+        const one: Promise<void> = this.#deliver(take, inlets, signal).finally(() => underWay.delete(one));
+        underWay.add(one);
+        if (underWay.size >= leases) await Promise.race(underWay);
+      }
+      await Promise.all(underWay);
+    } catch (error) {
+      this.#events.report(error);
+      await sleep(LONGEST_WAIT, signal);
+    } finally {
+      await consumer.close();
+    }
+  }
+
+  async #targets(signal: AbortSignal): Promise<readonly Inlet[] | undefined> {
+    try {
+      return await this.#wiring.inlets(signal);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  async #deliver(take: Take, inlets: readonly Inlet[], signal: AbortSignal): Promise<void> {
+    this.#underWay++;
+    try {
+      if (await this.#deliverOwed(take, inlets, signal)) await take.commit();
+      else await take.rollback();
+    } catch (error) {
+      // Only a commit or rollback comes here: the lease was lost, or the channel itself is in trouble.
+      if (isHeadraceError(error) && error.code === "FLUME_LEASE_LOST") return;
+      this.#events.report(error);
+      await sleep(LONGEST_WAIT, signal);
+      await take.rollback().catch(() => undefined);
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  /** True when every inlet accepted; false when stopped before. */
+  async #deliverOwed(take: Take, first: readonly Inlet[], signal: AbortSignal): Promise<boolean> {
+    const backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT);
+    let inlets: readonly Inlet[] | undefined = first;
+    let delivery: Delivery | undefined;
+    for (let failures = 0; ; failures++) {
+      try {
+        if (!delivery) {
+          delivery = new Delivery(await expandRoutes(routesTo(inlets, take.batch)), this.#events.onMiss);
+        }
+        await delivery.attempt(signal);
+        if (failures > 0) this.#events.report();
+        return true;
+      } catch (error) {
+        if (signal.aborted || take.lost.aborted) return false;
+        this.#events.report(error);
+      }
+      await sleep(backoff.next(), signal);
+      const now = await this.#targets(signal);
+      if (!now) return false;
+      // Routers may decide anew and a deploy may have replaced inlets; who accepted is remembered by id.
+      if (now !== inlets && delivery) {
+        inlets = now;
+        try {
+          delivery.reroute(await expandRoutes(routesTo(now, take.batch)));
+        } catch (error) {
+          this.#events.report(error);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import type { EventBatch } from "./batch.js";
+import type { Inlet, Limits, Prepared, Route } from "./contracts.js";
+import { asDeliveryError, DeliveryError } from "./errors.js";
+
+/** Told of each route to an optional inlet that did not take its events. */
+export type OnMiss = (route: Route) => void;
+
+/** All that may follow one wire: `inlets` each get the whole batch. */
+export function routesTo(inlets: readonly Inlet[], batch: EventBatch): readonly Route[] {
+  return inlets.map((inlet) => ({ inlet, batch, optional: false }));
+}
+
+/** The routes with every interceptor and selector applied, down to the inlets that keep events. */
+export function expandRoutes(routes: readonly Route[]): readonly Route[] | Promise<readonly Route[]> {
+  return routes.some((route) => route.inlet.route) ? expandRouters(routes) : routes;
+}
+
+async function expandRouters(routes: readonly Route[]): Promise<readonly Route[]> {
+  const ends: Route[] = [];
+  for (const route of routes) {
+    if (!route.inlet.route) {
+      ends.push(route);
+      continue;
+    }
+    const onward = await route.inlet.route(route.batch);
+    const further = await expandRoutes(onward);
+    for (const end of further) {
+      if (end.batch.length === 0) continue;
+      ends.push(route.optional && !end.optional ? { ...end, optional: true } : end);
+    }
+  }
+  return ends;
+}
+
+/** The most that can be delivered to all of these at once. */
+export function commonLimits(inlets: readonly Inlet[]): Limits {
+  let events = Number.POSITIVE_INFINITY;
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const { limits } of inlets) {
+    events = Math.min(events, limits.events);
+    bytes = Math.min(bytes, limits.bytes);
+  }
+  return { events, bytes };
+}
+
+/** Never aborts: for what must run to its end. */
+export const NEVER: AbortSignal = new AbortController().signal;
+
+/** Aborted from the start: an inlet asked with it admits at once or not at all. */
+const AT_ONCE: AbortSignal = AbortSignal.abort();
+
+/**
+ * One batch on its way to the inlets at the ends of its routes: all of the required ones prepare, then
+ * all commit. It remembers who accepted, so that another attempt goes only where it is still owed.
+ */
+export class Delivery {
+  #owed: readonly Route[];
+  /** Routes accepted so far, by inlet: two paths may lead to the same one. */
+  readonly #accepted = new Map<string, number>();
+  readonly #onMiss: OnMiss | undefined;
+
+  constructor(routes: readonly Route[], onMiss?: OnMiss) {
+    this.#owed = routes;
+    this.#onMiss = onMiss;
+  }
+
+  /** After a deploy: the same batch, by the routes of now, to whom it is still owed. */
+  reroute(routes: readonly Route[]): void {
+    const accepted = new Map(this.#accepted);
+    this.#owed = routes.filter(({ inlet }) => {
+      const left = accepted.get(inlet.id) ?? 0;
+      accepted.set(inlet.id, left - 1);
+      return left <= 0;
+    });
+  }
+
+  /** Rejects with DeliveryError; may then be attempted again. */
+  async attempt(signal: AbortSignal): Promise<void> {
+    const prepared = await this.prepare(signal);
+    await prepared.commit();
+  }
+
+  /** The first half of an attempt: room everywhere. */
+  prepare(signal: AbortSignal): Promise<Prepared> {
+    const [first] = this.#owed;
+    // One target is the common case, and this runs once a batch: no lists, no sorting. It either
+    // accepts, and nothing is owed, or rejects, and all still is.
+    if (first && this.#owed.length === 1 && !first.optional) return first.inlet.prepare(first.batch, signal);
+    return this.#prepareAll(signal);
+  }
+
+  async #prepareAll(signal: AbortSignal): Promise<Prepared> {
+    const required = this.#owed
+      .filter((route) => !route.optional)
+      // One order for the whole flow, so that two fan-outs can never wait for each other.
+      .sort((a, b) => (a.inlet.id < b.inlet.id ? -1 : a.inlet.id > b.inlet.id ? 1 : 0));
+    const prepared: Prepared[] = [];
+    const abort = () => {
+      for (const one of prepared) one.abort();
+    };
+    try {
+      for (const route of required) prepared.push(await route.inlet.prepare(route.batch, signal));
+    } catch (error) {
+      abort();
+      throw this.#rejection(error);
+    }
+    return { commit: () => this.#commitAll(required, prepared), abort };
+  }
+
+  async #commitAll(required: readonly Route[], prepared: readonly Prepared[]): Promise<void> {
+    const results = await Promise.allSettled(prepared.map((one) => one.commit()));
+    const optional = this.#owed.filter((route) => route.optional);
+    const rejected: Route[] = [];
+    let reason: unknown;
+    for (const [i, route] of required.entries()) {
+      const result = results[i] as PromiseSettledResult<void>;
+      if (result.status === "fulfilled") {
+        this.#accepted.set(route.inlet.id, (this.#accepted.get(route.inlet.id) ?? 0) + 1);
+      } else {
+        reason ??= result.reason;
+        rejected.push(route);
+      }
+    }
+    if (rejected.length > 0) {
+      this.#owed = [...rejected, ...optional];
+      throw this.#rejection(reason);
+    }
+    this.#owed = [];
+    for (const route of optional) void this.#tryOnce(route);
+  }
+
+  async #tryOnce(route: Route): Promise<void> {
+    try {
+      const prepared = await route.inlet.prepare(route.batch, AT_ONCE);
+      await prepared.commit();
+    } catch {
+      this.#onMiss?.(route);
+    }
+  }
+
+  #rejection(error: unknown): DeliveryError {
+    const rejection = asDeliveryError(error);
+    if (this.#accepted.size === 0 || rejection.outcome === "partial") return rejection;
+    return new DeliveryError(rejection.code, {
+      outcome: "partial",
+      retry: rejection.retry,
+      parameters: rejection.parameters,
+      cause: rejection,
+    });
+  }
+}

@@ -1,0 +1,139 @@
+import type { EventBatch } from "./batch.js";
+import type { Inlet, Limits, Prepared, Sink } from "./contracts.js";
+import type { Counters } from "./counters.js";
+import { NEVER } from "./delivery.js";
+import { asDeliveryError, deliveryAborted, DeliveryError } from "./errors.js";
+import { type RefusalExit, withoutRefused } from "./refusal.js";
+
+const NO_LIMITS: Limits = { events: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+
+interface Waiter {
+  grant(): void;
+  fail(error: Error): void;
+}
+
+/**
+ * A sink as something that a batch can enter. Prepare waits for one of the sink's write slots, first come
+ * first served, and while the sink is not started; commit writes.
+ */
+export class SinkInlet implements Inlet {
+  readonly id: string;
+  readonly limits = NO_LIMITS;
+  readonly #sink: Sink;
+  readonly #counters: Counters;
+  readonly #refusal: RefusalExit | undefined;
+  readonly #waiters: Waiter[] = [];
+  #free: number;
+  #open = false;
+  #closed = false;
+  #writing = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(id: string, sink: Sink, counters: Counters, refusal?: RefusalExit) {
+    this.id = id;
+    this.#sink = sink;
+    this.#counters = counters;
+    this.#refusal = refusal;
+    this.#free = sink.maxInFlight;
+  }
+
+  get takeSize(): number {
+    return this.#sink.batchSize;
+  }
+
+  get maxInFlight(): number {
+    return this.#sink.maxInFlight;
+  }
+
+  /** Lets batches in: the sink has started. */
+  open(): void {
+    this.#open = true;
+    this.#grant();
+  }
+
+  /** Refuses whoever waits or comes later; resolves when the writes under way have ended. */
+  async close(): Promise<void> {
+    this.#open = false;
+    this.#closed = true;
+    for (const waiter of this.#waiters.splice(0)) waiter.fail(new DeliveryError("FLUME_STOPPED"));
+    if (this.#writing > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
+    if (this.#closed) return Promise.reject(new DeliveryError("FLUME_STOPPED"));
+    if (this.#open && this.#free > 0 && this.#waiters.length === 0) {
+      this.#free--;
+      return Promise.resolve(this.#prepared(batch));
+    }
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(deliveryAborted());
+        return;
+      }
+      const withdraw = () => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        waiter.fail(deliveryAborted());
+      };
+      const waiter: Waiter = {
+        grant: () => {
+          signal.removeEventListener("abort", withdraw);
+          resolve(this.#prepared(batch));
+        },
+        fail: (error) => {
+          signal.removeEventListener("abort", withdraw);
+          reject(error);
+        },
+      };
+      signal.addEventListener("abort", withdraw, { once: true });
+      this.#waiters.push(waiter);
+    });
+  }
+
+  #prepared(batch: EventBatch): Prepared {
+    return {
+      commit: async () => {
+        this.#writing++;
+        try {
+          await this.#write(batch);
+        } finally {
+          this.#writing--;
+          this.#release();
+          if (this.#writing === 0) this.#idle?.();
+        }
+      },
+      abort: () => this.#release(),
+    };
+  }
+
+  async #write(batch: EventBatch): Promise<void> {
+    const { length } = batch;
+    this.#counters.add("EventDrainAttemptCount", length);
+    this.#counters.add(length >= this.#sink.batchSize ? "BatchCompleteCount" : "BatchUnderflowCount");
+    try {
+      await this.#sink.write(batch, NEVER);
+    } catch (error) {
+      this.#counters.add("EventWriteFail");
+      const rejection = asDeliveryError(error);
+      if (!rejection.refused || !this.#refusal) throw rejection;
+      await this.#refusal.deliver(batch, rejection.refused, NEVER);
+      const rest = withoutRefused(batch, rejection.refused);
+      if (rest.length > 0) await this.#write(rest);
+      return;
+    }
+    this.#counters.add("EventDrainSuccessCount", length);
+  }
+
+  #release(): void {
+    this.#free++;
+    this.#grant();
+  }
+
+  #grant(): void {
+    while (this.#open && this.#free > 0) {
+      const next = this.#waiters.shift();
+      if (!next) return;
+      this.#free--;
+      next.grant();
+    }
+  }
+}
