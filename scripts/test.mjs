@@ -13,11 +13,15 @@ const { node } = await setup();
 const env = await testEnvironment(node);
 const typesAreRight = [await build(), await compileTests()].every(Boolean);
 
+if (!typesAreRight)
+  console.error('Type errors, listed above: the tests run all the same, and this counts as failed.');
+
 const binary = node20 ? env.HEADRACE_NODE_20 : node;
 if (!binary) throw new Error(env.HEADRACE_NODE_20_MISSING);
 const mocha = [
   join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'),
   '--enable-source-maps',
+  ...['--require', join(buildDir, 'test', 'support', 'root-hooks.js')],
   ...['--reporter', join(root, 'scripts', 'mocha-reporter.cjs')],
   ...['--timeout', '20000'],
   ...(process.env.CI === 'true' ? ['--forbid-only'] : []),
@@ -38,7 +42,6 @@ const c8 = [
   binary,
 ];
 const code = await run(binary, coverage ? [...c8, ...mocha] : mocha, { env });
-if (!typesAreRight) console.error('There are type errors: they are listed above.');
 process.exitCode = code !== 0 ? code : typesAreRight ? 0 : 1;
 
 /**
