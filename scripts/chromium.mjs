@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { withLock } from './lock.mjs';
@@ -24,7 +24,7 @@ export async function chromium() {
   if (!existsSync(binary)) await withLock('chromium', () => unpack(home, target));
 
   /** @type {Record<string, string>} */
-  const env = { HEADRACE_CHROMIUM: binary, HEADRACE_CHROMIUM_FONTS: join(target, 'fonts') };
+  const env = { HEADRACE_CHROMIUM: binary, HEADRACE_CHROMIUM_FONTS: join(target, 'fonts.conf') };
   if (missingLibraries(binary, undefined).length === 0) return { env };
   const own = join(target, 'al2023', 'lib');
   const missing = missingLibraries(binary, own);
@@ -53,7 +53,27 @@ async function unpack(home, target) {
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
   }
+  writeFileSync(join(partial, 'fonts.conf'), fontConfiguration(target));
   renameSync(partial, target);
+}
+
+/**
+ * The bundled font first, so that pictures look the same on each machine; the system's for what it has not.
+ * @param {string} target
+ */
+function fontConfiguration(target) {
+  const prefer = (/** @type {string} */ family, /** @type {string} */ font) =>
+    `  <alias binding="same"><family>${family}</family><prefer><family>${font}</family></prefer></alias>`;
+  return `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>${join(target, 'fonts')}</dir>
+  <dir>/usr/share/fonts</dir>
+  <cachedir>${join(target, 'font-cache')}</cachedir>
+${['sans-serif', 'Helvetica Neue', 'Helvetica', 'Arial'].map((family) => prefer(family, 'Open Sans')).join('\n')}
+${prefer('monospace', 'DejaVu Sans Mono')}
+</fontconfig>
+`;
 }
 
 /**
