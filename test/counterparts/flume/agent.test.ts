@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
-import { type FlumeAgent, flumeUnavailable, freePort, metric, startFlume } from './agent';
+import { eventually } from '../../support/eventually';
+import { freePort } from '../../support/ports';
+import { skip } from '../../support/skip';
+import { tcpClient } from '../../support/tcp-client';
+import { type FlumeAgent, flumeUnavailable, metric, startFlume } from './agent';
 import { fetchFlume } from './fetch';
 
 describe('a real Flume agent', function () {
@@ -15,10 +16,7 @@ describe('a real Flume agent', function () {
     // The first fetch on a machine brings some 180 jars.
     this.timeout(15 * 60_000);
     const reason = await flumeUnavailable();
-    if (reason !== undefined) {
-      console.log(`      skipped: ${reason}`);
-      this.skip();
-    }
+    if (reason !== undefined) skip(this, reason);
     await fetchFlume();
     port = await freePort();
     agent = await startFlume({
@@ -43,28 +41,25 @@ describe('a real Flume agent', function () {
   });
 
   it('answers OK to each line and counts it', async () => {
-    const client = await connectWhenListening(port);
-    client.setEncoding('utf8');
-    let replies = '';
-    client.on('data', (text: string) => {
-      replies += text;
-    });
-    client.write('Hello\nworld\n');
-    await eventually(() => replies === 'OK\nOK\n');
-    client.end();
+    const client = await eventually(() => tcpClient(port), { what: 'netcat source that listens' });
+    assert.equal(await client.ask('Hello'), 'OK');
+    assert.equal(await client.ask('world'), 'OK');
+    await client.end();
 
-    await eventually(async () => metric(await agent.metrics(), 'CHANNEL.c1', 'EventTakeSuccessCount') === 2);
-    await agent.logged(/Event: \{ headers:\{\} body: 48 65 6C 6C 6F\s+Hello \}/);
+    await eventually(async () => metric(await agent.metrics(), 'CHANNEL.c1', 'EventTakeSuccessCount') === 2, {
+      what: 'second event taken',
+    });
+    await agent.waitForLog(/Event: \{ headers:\{\} body: 48 65 6C 6C 6F\s+Hello \}/);
   });
 
-  it('tells how much memory it takes', () => {
+  it('tells how much memory it takes', function () {
+    if (process.platform !== 'linux') skip(this, 'the memory of another process is read from /proc');
     const now = agent.rss();
     const most = agent.peakRss();
-    if (process.platform !== 'linux') return;
     assert.ok(now !== undefined && most !== undefined && now > 1_000_000 && most >= now);
   });
 
-  it('ends when told to, and what it took stays known', async () => {
+  it('ends when told to, and what it took stays known', async function () {
     await agent.stop();
     assert.throws(() => process.kill(agent.pid, 0), { code: 'ESRCH' });
     assert.equal(agent.rss(), undefined);
@@ -73,28 +68,6 @@ describe('a real Flume agent', function () {
   });
 
   it('refuses a configuration that names no agent a1', async () => {
-    await assert.rejects(startFlume({ config: 'b1.sources = r1\n', heap: '64m' }), /no agent called a1/);
+    await assert.rejects(startFlume({ config: 'b1.sources = r1\n', heap: '64m' }), /names no agent a1/);
   });
 });
-
-/** Flume starts a source on a thread of its own, a little after its metrics answer. */
-async function connectWhenListening(port: number): Promise<Socket> {
-  for (let attempt = 1; ; attempt++) {
-    const socket = connect(port, '127.0.0.1');
-    try {
-      await once(socket, 'connect');
-      return socket;
-    } catch (error) {
-      if (attempt === 50) throw error;
-      await delay(100);
-    }
-  }
-}
-
-async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, `not true after 10 s: ${String(condition)}`);
-    await delay(50);
-  }
-}

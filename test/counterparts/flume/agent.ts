@@ -1,15 +1,14 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
+import { onLeftover } from '../../support/cleanup';
+import { Lines } from '../../support/lines';
+import { tempDir } from '../../support/temp-dir';
 import { fetchFlume } from './fetch';
 import { processMemory } from './process-memory';
 
 export { flumeUnavailable } from './fetch';
-export { freePort, freePorts } from './free-port';
 
 export interface FlumeOptions {
   /**
@@ -37,25 +36,28 @@ export interface FlumeAgent {
   metrics(): Promise<FlumeMetrics>;
   /** Bytes of memory held now; undefined once the agent has ended. */
   rss(): number | undefined;
-  /** The most that it ever held; stays known after it has ended. */
+  /** The most that it ever held; stays known after it has been stopped. */
   peakRss(): number | undefined;
-  /** What the agent has logged, the last megabyte of it. */
-  logs(): string;
-  /** Resolves when the log matches, rejects when it has not within the time or the agent has ended. */
-  logged(pattern: RegExp, timeout?: number): Promise<void>;
+  /** Every line of its log so far. */
+  readonly logs: readonly string[];
+  /** The first line from a position on that matches, at once if it is there already. */
+  waitForLog(pattern: RegExp, options?: { from?: number; within?: number }): Promise<string>;
   /** Ends the agent, with a signal it obeys, and with one it cannot refuse after ten seconds. */
   stop(): Promise<void>;
 }
 
 const agentName = 'a1';
-const logKept = 1024 * 1024;
+const portLine = /^LOOPBACK-METRICS-PORT (\d+)$/;
 
-/** Starts a real Flume 1.11 and resolves when all its components have been told to start and its metrics answer. */
+/**
+ * Starts a real Flume 1.11 and resolves when all its components have been told to start and its metrics answer.
+ * A source listens a moment later: Flume starts each on a thread of its own.
+ */
 export async function startFlume(options: FlumeOptions): Promise<FlumeAgent> {
   const flume = await fetchFlume();
-  const conf = await mkdtemp(path.join(tmpdir(), 'flume-agent-'));
-  await writeFile(path.join(conf, 'flume.properties'), propertiesText(options.config));
-  await writeFile(path.join(conf, 'log4j2.xml'), loggingConfiguration(options.logLevel ?? 'info'));
+  const conf = await tempDir();
+  await writeFile(conf.file('flume.properties'), propertiesText(options.config));
+  await writeFile(conf.file('log4j2.xml'), loggingConfiguration(options.logLevel ?? 'info'));
 
   const java = spawn(
     'java',
@@ -66,99 +68,84 @@ export async function startFlume(options: FlumeOptions): Promise<FlumeAgent> {
       '--add-opens=java.base/java.lang=ALL-UNNAMED',
       ...Object.entries(options.properties ?? {}).map(([key, value]) => `-D${key}=${value}`),
       '-Dflume.monitoring.type=headrace.counterparts.LoopbackMetrics',
-      '-cp',
-      [conf, flume.monitorClasses, path.join(flume.jars, '*')].join(path.delimiter),
+      ...['-cp', [conf.path, flume.monitorClasses, path.join(flume.jars, '*')].join(path.delimiter)],
       'org.apache.flume.node.Application',
-      '-n',
-      agentName,
-      '-f',
-      path.join(conf, 'flume.properties'),
-      '--no-reload-conf',
+      ...['-n', agentName, '-f', conf.file('flume.properties'), '--no-reload-conf'],
     ],
-    { cwd: conf, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd: conf.path, stdio: ['ignore', 'pipe', 'pipe'] },
   );
 
-  const log = collectLog(java);
-  const ended = new Promise<string>((resolve) => {
-    java.once('error', (error) => resolve(error.message));
-    java.once('close', (code, signal) => resolve(`exit ${code ?? signal}`));
+  const lines = new Lines();
+  for (const stream of [java.stdout, java.stderr]) {
+    stream.setEncoding('utf8').on('data', (piece: string) => lines.push(piece));
+  }
+  const ended = new Promise<void>((resolve) => {
+    java.once('error', (error) => {
+      lines.end(error);
+      resolve();
+    });
+    java.once('close', (code, signal) => {
+      lines.end(new Error(`Flume ended (code ${code}, signal ${signal})`));
+      resolve();
+    });
   });
-  // Nothing that was started here may outlive this process.
-  const endWithParent = (): void => void java.kill('SIGKILL');
-  process.once('exit', endWithParent);
-
-  let peak: number | undefined;
-  const noteMemory = (): { resident: number; peak: number } | undefined => {
-    const memory = java.pid === undefined ? undefined : processMemory(java.pid);
-    if (memory !== undefined) peak = memory.peak;
-    return memory;
-  };
-
-  const stop = async (): Promise<void> => {
-    noteMemory();
-    if (java.exitCode === null && java.signalCode === null && java.pid !== undefined) {
-      java.kill('SIGTERM');
-      const stubborn = setTimeout(() => java.kill('SIGKILL'), 10_000);
-      await ended;
-      clearTimeout(stubborn);
-    }
-    process.removeListener('exit', endWithParent);
-    connections.destroy();
-    await rm(conf, { recursive: true, force: true });
-  };
-
-  const logged = async (pattern: RegExp, timeout = 10_000): Promise<void> => {
-    const waiting = new AbortController();
-    try {
-      await Promise.race([
-        log.matches(pattern, waiting.signal),
-        ended.then((how) => {
-          throw new Error(`Flume has ended (${how}):\n${log.text().slice(-4_000)}`);
-        }),
-        delay(timeout, undefined, { signal: waiting.signal }).then(() => {
-          throw new Error(
-            `Flume did not log ${String(pattern)} in ${timeout} ms:\n${log.text().slice(-4_000)}`,
-          );
-        }),
-      ]);
-    } finally {
-      waiting.abort();
-    }
-  };
+  const forget = onLeftover(`Flume, process ${java.pid}`, async () => {
+    java.kill('SIGKILL');
+    await ended;
+  });
+  // Tests that die before they can clean up must not leave a Java behind.
+  const endWithThis = (): void => void java.kill('SIGKILL');
+  process.once('exit', endWithThis);
 
   const connections = new Agent({ keepAlive: true, maxSockets: 1 });
-  const portLine = /^LOOPBACK-METRICS-PORT (\d+)$/m;
+  let peak: number | undefined;
+  const memory = (): ReturnType<typeof processMemory> => {
+    const found = java.pid === undefined ? undefined : processMemory(java.pid);
+    if (found !== undefined) peak = found.peak;
+    return found;
+  };
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    memory();
+    java.kill('SIGTERM');
+    const stubborn = setTimeout(() => java.kill('SIGKILL'), 10_000);
+    await ended;
+    clearTimeout(stubborn);
+    process.off('exit', endWithThis);
+    connections.destroy();
+    forget();
+    await conf.remove();
+  };
+
   try {
-    await logged(portLine, options.startTimeout ?? 60_000);
+    const within = options.startTimeout ?? 60_000;
+    const line = await lines.find((text) => portLine.test(text), 0, within, 'metrics of Flume');
+    // Flume runs on with nothing in it; whoever wrote that configuration wants to hear of it.
+    if (lines.all.some((text) => text.includes('No configuration found for this host'))) {
+      throw new Error(`the configuration names no agent ${agentName}`);
+    }
+    const metricsPort = Number(portLine.exec(line)?.[1]);
+    await getMetrics(metricsPort, connections);
+    return {
+      pid: java.pid ?? 0,
+      metricsPort,
+      metrics: () => getMetrics(metricsPort, connections),
+      rss: () => memory()?.resident,
+      peakRss: () => {
+        memory();
+        return peak;
+      },
+      logs: lines.all,
+      waitForLog: (pattern, { from = 0, within: limit = 10_000 } = {}) =>
+        lines.find((text) => pattern.test(text), from, limit, `log line like ${String(pattern)}`),
+      stop: () => (stopped ??= stop()),
+    };
   } catch (error) {
     await stop();
-    throw error;
+    const log = lines.all.slice(-40).join('\n');
+    throw new Error(`Flume did not start: ${String(error)}\n${log}`, { cause: error });
   }
-  // Flume runs on with nothing in it; whoever wrote that configuration wants to hear of it.
-  const nothing = /No configuration found for this host.*/.exec(log.text());
-  if (nothing !== null) {
-    await stop();
-    throw new Error(`Flume found no agent called ${agentName} in its configuration: ${nothing[0]}`);
-  }
-  const metricsPort = Number(portLine.exec(log.text())?.[1]);
-  const metrics = (): Promise<FlumeMetrics> => getMetrics(metricsPort, connections);
-  await metrics();
-
-  const pid = java.pid;
-  if (pid === undefined) throw new Error('a process that answers has an id');
-  return {
-    pid,
-    metricsPort,
-    metrics,
-    rss: () => noteMemory()?.resident,
-    peakRss: () => {
-      noteMemory();
-      return peak;
-    },
-    logs: log.text,
-    logged,
-    stop,
-  };
 }
 
 /** One of the numbers in Flume's metrics, which are all text; 0 for one that is not there yet. */
@@ -187,28 +174,6 @@ function loggingConfiguration(level: string): string {
   </Loggers>
 </Configuration>
 `;
-}
-
-function collectLog(java: ChildProcessByStdio<null, Readable, Readable>): {
-  text(): string;
-  matches(pattern: RegExp, signal: AbortSignal): Promise<void>;
-} {
-  let text = '';
-  for (const stream of [java.stdout, java.stderr]) {
-    stream.setEncoding('utf8');
-    stream.on('data', (chunk: string) => {
-      text = (text + chunk).slice(-logKept);
-    });
-  }
-  return {
-    text: () => text,
-    async matches(pattern, signal) {
-      // Looking again every 20 ms is simple, and a small part of what a start of Java takes.
-      while (!pattern.test(text) && !signal.aborted) {
-        await delay(20, undefined, { signal }).catch(() => undefined);
-      }
-    },
-  };
 }
 
 function getMetrics(port: number, agent: Agent): Promise<FlumeMetrics> {

@@ -1,9 +1,9 @@
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { root } from '../../support/machine';
 
 /** Where a fetched Flume lies. */
 export interface FlumeInstallation {
@@ -15,11 +15,10 @@ export interface FlumeInstallation {
 
 const run = promisify(execFile);
 
-const repository = findRepository(__dirname);
-const recipe = path.join(repository, 'test', 'counterparts', 'flume');
+const recipe = path.join(root, 'test', 'counterparts', 'flume');
 const pom = path.join(recipe, 'pom.xml');
 const monitorSource = path.join(recipe, 'monitor', 'headrace', 'counterparts', 'LoopbackMetrics.java');
-const cache = path.join(repository, '.cache', 'counterparts');
+const cache = path.join(root, '.cache', 'counterparts');
 const home = path.join(cache, 'flume');
 
 const installation: FlumeInstallation = {
@@ -155,13 +154,5 @@ async function answers(command: string, question: string): Promise<boolean> {
     return true;
   } catch {
     return false;
-  }
-}
-
-/** The compiled copy of this file lies elsewhere than the pom, so the way up is looked for. */
-function findRepository(from: string): string {
-  for (let folder = from; ; folder = path.dirname(folder)) {
-    if (existsSync(path.join(folder, 'test', 'counterparts', 'flume', 'pom.xml'))) return folder;
-    if (folder === path.dirname(folder)) throw new Error(`no test/counterparts/flume/pom.xml above ${from}`);
   }
 }
