@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { fonts } from './fonts.mjs';
 import { withLock } from './lock.mjs';
 import { root } from './paths.mjs';
 
@@ -19,12 +20,16 @@ export async function chromium() {
   }
   const home = join(root, 'node_modules', '@sparticuz', 'chromium');
   const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
-  const target = join(root, 'node_modules', '.cache', 'headrace', `chromium-${version}`);
+  const cache = join(root, 'node_modules', '.cache', 'headrace');
+  const target = join(cache, `chromium-${version}`);
   const binary = join(target, 'chromium');
-  if (!existsSync(binary)) await withLock('chromium', () => unpack(home, target));
+  const fontConfiguration = await withLock('chromium', async () => {
+    await unpack(home, target);
+    return await fonts(cache, join(target, 'fonts'));
+  });
 
   /** @type {Record<string, string>} */
-  const env = { HEADRACE_CHROMIUM: binary, HEADRACE_CHROMIUM_FONTS: join(target, 'fonts.conf') };
+  const env = { HEADRACE_CHROMIUM: binary, HEADRACE_CHROMIUM_FONTS: fontConfiguration };
   if (missingLibraries(binary, undefined).length === 0) return { env };
   const own = join(target, 'al2023', 'lib');
   const missing = missingLibraries(binary, own);
@@ -53,27 +58,7 @@ async function unpack(home, target) {
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
   }
-  writeFileSync(join(partial, 'fonts.conf'), fontConfiguration(target));
   renameSync(partial, target);
-}
-
-/**
- * The bundled font first, so that pictures look the same on each machine; the system's for what it has not.
- * @param {string} target
- */
-function fontConfiguration(target) {
-  const prefer = (/** @type {string} */ family, /** @type {string} */ font) =>
-    `  <alias binding="same"><family>${family}</family><prefer><family>${font}</family></prefer></alias>`;
-  return `<?xml version="1.0"?>
-<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
-<fontconfig>
-  <dir>${join(target, 'fonts')}</dir>
-  <dir>/usr/share/fonts</dir>
-  <cachedir>${join(target, 'font-cache')}</cachedir>
-${['sans-serif', 'Helvetica Neue', 'Helvetica', 'Arial'].map((family) => prefer(family, 'Open Sans')).join('\n')}
-${prefer('monospace', 'DejaVu Sans Mono')}
-</fontconfig>
-`;
 }
 
 /**

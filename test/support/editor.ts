@@ -70,10 +70,15 @@ export class Editor {
     const page = await context.newPage();
     await page.setViewport({ width, height, deviceScaleFactor: scale });
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-    if (language) {
-      await page.setExtraHTTPHeaders({ 'Accept-Language': language });
-      await page.evaluateOnNewDocument((wanted) => localStorage.setItem('editor-language', wanted), language);
-    }
+    if (language) await page.setExtraHTTPHeaders({ 'Accept-Language': language });
+    await page.evaluateOnNewDocument(
+      (settings) => {
+        // Local settings of the editor's own. The page is about:blank first, which has no storage.
+        if (location.protocol === 'about:') return;
+        for (const [key, value] of Object.entries(settings)) if (value) localStorage.setItem(key, value);
+      },
+      { 'editor-language': language, 'view-dark-theme': scheme },
+    );
     const editor = new Editor(page);
     await page.goto(url, { waitUntil: 'domcontentloaded' });
     await page.waitForFunction(
@@ -200,6 +205,16 @@ export class Editor {
     const response = await answered;
     if (!response.ok()) throw new Error(`Deploy answered ${response.status()}: ${await response.text()}`);
     await this.page.waitForFunction(() => !RED.nodes.dirty(), { timeout: 10_000 });
+    // The page is shaded while a deploy is under way.
+    await this.page.waitForFunction(
+      () =>
+        [
+          ...document.querySelectorAll<HTMLElement>(
+            '#red-ui-full-shade, #red-ui-header-shade, #red-ui-editor-shade',
+          ),
+        ].every((shade) => shade.offsetParent === null && getComputedStyle(shade).display === 'none'),
+      { timeout: 10_000 },
+    );
   }
 
   /** The text under a node on the visible tab; empty when it has no status. */
