@@ -1,5 +1,5 @@
-'use strict';
-const Mocha = require('mocha');
+"use strict";
+const Mocha = require("mocha");
 
 const { Spec } = Mocha.reporters;
 const { EVENT_TEST_PENDING } = Mocha.Runner.constants;
@@ -22,13 +22,13 @@ class Reporter extends Spec {
 
   /** @param {number} failures @param {(failures: number) => void} finish */
   done(failures, finish) {
-    const strict = process.env.CI === 'true';
+    const strict = process.env.CI === "true";
     if (this.skipped.length > 0) {
-      console.log(`  Skipped${strict ? ', which CI=true counts as failed' : ''}:\n`);
+      console.log(`  Skipped${strict ? ", which CI=true counts as failed" : ""}:\n`);
       for (const test of this.skipped) console.log(`  - ${test.fullTitle()}: ${reasonOf(test)}`);
       console.log();
     }
-    const { passes = 0 } = this.stats;
+    const { passes } = this.stats;
     console.log(`${passes} passed, ${failures} failed, ${this.skipped.length} skipped`);
     endHungProcess();
     finish(failures + (strict ? this.skipped.length : 0));
@@ -38,16 +38,13 @@ class Reporter extends Spec {
 /** @param {any} test */
 function reasonOf(test) {
   for (let at = test; at; at = at.parent) if (at.skipReason) return at.skipReason;
-  return 'no reason given (use skip() of test/support/skip.ts)';
+  return "no reason given (use skip() of test/support/skip.ts)";
 }
 
 /** A handle that a test left open would keep the run going for ever: say what it is, and fail. */
 function endHungProcess() {
   const timer = setTimeout(() => {
-    console.error(
-      'The tests are over and something keeps the process alive:',
-      process.getActiveResourcesInfo(),
-    );
+    console.error("The tests are over and something keeps the process alive:", process.getActiveResourcesInfo());
     process.exit(1);
   }, GRACE_MS);
   timer.unref();

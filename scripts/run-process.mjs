@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { root } from './paths.mjs';
+import { spawn } from "node:child_process";
+import { root } from "./paths.mjs";
 
 /**
  * Runs a program to its end, output passed through.
@@ -10,19 +10,19 @@ import { root } from './paths.mjs';
  */
 export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], ...options });
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], ...options });
     const forward = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
-    process.on('SIGINT', forward);
-    process.on('SIGTERM', forward);
+    process.on("SIGINT", forward);
+    process.on("SIGTERM", forward);
     const release = () => {
-      process.off('SIGINT', forward);
-      process.off('SIGTERM', forward);
+      process.off("SIGINT", forward);
+      process.off("SIGTERM", forward);
     };
-    child.once('error', (error) => {
+    child.once("error", (error) => {
       release();
       reject(error);
     });
-    child.once('exit', (code) => {
+    child.once("exit", (code) => {
       release();
       resolve(code ?? 1);
     });
@@ -37,7 +37,7 @@ export function run(command, args, options = {}) {
  */
 export function npm(args, cwd) {
   const own = process.env.npm_execpath;
-  if (own?.endsWith('.js')) return run(process.execPath, [own, ...args], { cwd });
-  const windows = process.platform === 'win32';
-  return run(windows ? 'npm.cmd' : 'npm', args, { cwd, shell: windows });
+  if (own?.endsWith(".js")) return run(process.execPath, [own, ...args], { cwd });
+  const windows = process.platform === "win32";
+  return run(windows ? "npm.cmd" : "npm", args, { cwd, shell: windows });
 }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { root } from './paths.mjs';
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { root } from "./paths.mjs";
 
 /**
  * All files under a path (a file counts as itself), sorted; a path that does not exist has none.
@@ -13,7 +13,7 @@ export function filesUnder(path) {
   if (!stats) return [];
   if (!stats.isDirectory()) return [path];
   return readdirSync(path)
-    .filter((name) => name !== 'node_modules')
+    .filter((name) => name !== "node_modules")
     .sort()
     .flatMap((name) => filesUnder(join(path, name)));
 }
@@ -23,20 +23,20 @@ export function filesUnder(path) {
  * @param {string[]} paths relative to the root of the clone
  */
 export function fingerprint(paths) {
-  const hash = createHash('sha256');
+  const hash = createHash("sha256");
   for (const file of paths.flatMap((path) => filesUnder(join(root, path)))) {
     const stats = statSync(file, { throwIfNoEntry: false });
     hash.update(`${relative(root, file)}\0${stats?.size}\0${stats?.mtimeMs}\n`);
   }
-  return hash.digest('hex');
+  return hash.digest("hex");
 }
 
-const stampFile = (/** @type {string} */ name) => join(root, '.stamps', name);
+const stampFile = (/** @type {string} */ name) => join(root, ".stamps", name);
 
 /** @param {string} name @param {string} value */
 export function isStamped(name, value) {
   try {
-    return readFileSync(stampFile(name), 'utf8') === value;
+    return readFileSync(stampFile(name), "utf8") === value;
   } catch {
     return false;
   }

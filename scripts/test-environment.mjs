@@ -1,5 +1,5 @@
-import { chromium } from './chromium.mjs';
-import { oldNode } from './node-binaries.mjs';
+import { chromium } from "./chromium.mjs";
+import { oldNode } from "./node-binaries.mjs";
 
 /**
  * What the tests and benches are told of this machine: binaries that they start, and why one is not there.
@@ -19,6 +19,6 @@ export async function testEnvironment(node) {
   return {
     ...process.env,
     ...env,
-    ...('env' in browser ? browser.env : { HEADRACE_CHROMIUM_MISSING: browser.missing }),
+    ...("env" in browser ? browser.env : { HEADRACE_CHROMIUM_MISSING: browser.missing }),
   };
 }

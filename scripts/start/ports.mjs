@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer } from "node:net";
 
 /**
  * Whether nobody listens on a port of the loopback interface.
@@ -8,8 +8,8 @@ import { createServer } from 'node:net';
 export function isFree(port) {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
   });
 }
 

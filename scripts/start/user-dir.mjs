@@ -1,10 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { root } from '../paths.mjs';
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../paths.mjs";
 
 /** The folder of this clone's own Node-RED: flows, credentials, installed palettes. */
-export const userDir = join(root, '.node-red');
+export const userDir = join(root, ".node-red");
 
 /**
  * Makes the user directory ready. The first flow is put there once, and brought up to date only as long as the
@@ -14,8 +14,8 @@ export const userDir = join(root, '.node-red');
 export function prepareUserDir() {
   mkdirSync(userDir, { recursive: true });
   const example = firstExample();
-  const flows = join(userDir, 'flows.json');
-  const record = join(userDir, '.first-flow');
+  const flows = join(userDir, "flows.json");
+  const record = join(userDir, ".first-flow");
   if (example && (!existsSync(flows) || digest(readFileSync(flows)) === read(record))) {
     writeFileSync(flows, example);
     writeFileSync(record, digest(example));
@@ -25,7 +25,7 @@ export function prepareUserDir() {
 
 /** The example that comes first in the import menu. */
 function firstExample() {
-  const folder = join(root, 'examples');
+  const folder = join(root, "examples");
   if (!existsSync(folder)) return undefined;
   const name = readdirSync(folder).find((entry) => /^0*1 - .*\.json$/.test(entry));
   return name ? readFileSync(join(folder, name)) : undefined;
@@ -33,20 +33,20 @@ function firstExample() {
 
 /** Node-RED encrypts credentials with it; one for each clone, known to nobody else. */
 function secret() {
-  const file = join(userDir, '.credential-secret');
+  const file = join(userDir, ".credential-secret");
   const known = read(file);
   if (known) return known;
-  const made = randomBytes(32).toString('hex');
+  const made = randomBytes(32).toString("hex");
   writeFileSync(file, made, { mode: 0o600 });
   return made;
 }
 
 /** @param {string} file */
 function read(file) {
-  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
 
 /** @param {Buffer} bytes */
 function digest(bytes) {
-  return createHash('sha256').update(bytes).digest('hex');
+  return createHash("sha256").update(bytes).digest("hex");
 }

@@ -1,7 +1,7 @@
-import { launch, type Browser } from 'puppeteer-core';
-import { onLeftover } from './cleanup';
-import { chromium } from './machine';
-import { skip } from './skip';
+import { launch, type Browser } from "puppeteer-core";
+import { onLeftover } from "./cleanup.js";
+import { chromium } from "./machine.js";
+import { skip } from "./skip.js";
 
 export type { Browser };
 
@@ -11,15 +11,15 @@ export async function startBrowser(): Promise<Browser> {
   const browser = await launch({
     executablePath: chromium.path,
     // The binary is Chromium's headless shell, which knows no other mode.
-    headless: 'shell',
+    headless: "shell",
     args: [
       // Containers and CI run as root, where Chromium's own sandbox refuses to start; it only ever opens our editor.
-      '--no-sandbox',
+      "--no-sandbox",
       // /dev/shm has 64 MB in many containers.
-      '--disable-dev-shm-usage',
-      '--disable-gpu',
-      '--font-render-hinting=none',
-      '--hide-scrollbars',
+      "--disable-dev-shm-usage",
+      "--disable-gpu",
+      "--font-render-hinting=none",
+      "--hide-scrollbars",
     ],
     env: {
       ...process.env,
@@ -28,7 +28,7 @@ export async function startBrowser(): Promise<Browser> {
     },
   });
   const forget = onLeftover(`browser, process ${browser.process()?.pid}`, () => browser.close());
-  browser.once('disconnected', forget);
+  browser.once("disconnected", forget);
   return browser;
 }
 
@@ -44,7 +44,7 @@ export function useBrowser(): () => Browser {
     await current?.close();
   });
   return () => {
-    if (!current) throw new Error('The browser runs only while the tests of the suite do');
+    if (!current) throw new Error("The browser runs only while the tests of the suite do");
     return current;
   };
 }

@@ -1,5 +1,5 @@
-import { WebSocket } from 'ws';
-import { eventually, type EventuallyOptions } from './eventually';
+import { WebSocket } from "ws";
+import { eventually, type EventuallyOptions } from "./eventually.js";
 
 export interface NodeStatus {
   readonly fill?: string;
@@ -37,24 +37,23 @@ export class Comms {
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.on('message', (data: Buffer) => {
+    socket.on("message", (data: Buffer) => {
       this.received.bytes += data.length;
-      this.#take(JSON.parse(data.toString('utf8')) as Packet | Packet[]);
+      this.#take(JSON.parse(data.toString("utf8")) as Packet | Packet[]);
     });
     // A Node-RED that is stopped closes the connection under us: no reason to end the test process.
-    socket.on('error', () => undefined);
+    socket.on("error", () => undefined);
   }
 
   static async open(url: string): Promise<Comms> {
-    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/comms`);
+    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/comms`);
     // Before it opens: retained messages come with the first subscription.
     const comms = new Comms(socket);
     await new Promise<void>((resolve, reject) => {
-      socket.once('open', () => resolve());
-      socket.once('error', reject);
+      socket.once("open", () => resolve());
+      socket.once("error", reject);
     });
-    for (const topic of ['status/#', 'debug', 'notification/#'])
-      socket.send(JSON.stringify({ subscribe: topic }));
+    for (const topic of ["status/#", "debug", "notification/#"]) socket.send(JSON.stringify({ subscribe: topic }));
     return comms;
   }
 
@@ -66,7 +65,7 @@ export class Comms {
     return await eventually(
       () => {
         const status = this.statuses.get(nodeId);
-        if (!status) throw new Error('it has none yet');
+        if (!status) throw new Error("it has none yet");
         if (!matches(status)) throw new Error(`it is ${JSON.stringify(status)}`);
         return status;
       },
@@ -74,12 +73,9 @@ export class Comms {
     );
   }
 
-  async waitForDebug(
-    matches: (message: DebugMessage) => boolean,
-    options?: EventuallyOptions,
-  ): Promise<DebugMessage> {
+  async waitForDebug(matches: (message: DebugMessage) => boolean, options?: EventuallyOptions): Promise<DebugMessage> {
     return await eventually(() => this.debug.find(matches), {
-      what: 'debug message that the test waits for',
+      what: "debug message that the test waits for",
       ...options,
     });
   }
@@ -87,7 +83,7 @@ export class Comms {
   async close(): Promise<void> {
     if (this.#socket.readyState === WebSocket.CLOSED) return;
     await new Promise<void>((resolve) => {
-      this.#socket.once('close', () => resolve());
+      this.#socket.once("close", () => resolve());
       this.#socket.terminate();
     });
   }
@@ -96,14 +92,14 @@ export class Comms {
     for (const { topic, data } of Array.isArray(packet) ? packet : [packet]) {
       this.received.packets++;
       if (topic === undefined) continue;
-      if (topic.startsWith('status/')) {
-        const id = topic.slice('status/'.length);
+      if (topic.startsWith("status/")) {
+        const id = topic.slice("status/".length);
         const status = (data ?? {}) as NodeStatus;
         this.statuses.set(id, status);
         this.statusLog.push({ id, status, at: Date.now() });
-      } else if (topic === 'debug') {
+      } else if (topic === "debug") {
         this.debug.push(data as DebugMessage);
-      } else if (topic.startsWith('notification/')) {
+      } else if (topic.startsWith("notification/")) {
         this.notifications.push({ topic, data });
       }
     }

@@ -1,12 +1,12 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Browser, ElementHandle, KeyInput, Page } from 'puppeteer-core';
-import { root } from './machine';
-import type { FlowNode } from './node-red';
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser, ElementHandle, KeyInput, Page } from "puppeteer-core";
+import { root } from "./machine.js";
+import type { FlowNode } from "./node-red.js";
 
 export interface EditorOptions {
   /** Node-RED 4.1 has no dark theme. */
-  readonly scheme?: 'light' | 'dark';
+  readonly scheme?: "light" | "dark";
   readonly width?: number;
   readonly height?: number;
   /** 2 for pictures that are looked at. */
@@ -52,41 +52,41 @@ export class Editor {
 
   private constructor(page: Page) {
     this.page = page;
-    page.on('console', (message) => {
-      if (message.type() === 'error') {
-        this.consoleErrors.push(`${message.text()} (${message.location().url ?? 'no address'})`);
+    page.on("console", (message) => {
+      if (message.type() === "error") {
+        this.consoleErrors.push(`${message.text()} (${message.location().url ?? "no address"})`);
       }
     });
-    page.on('pageerror', (error) => {
+    page.on("pageerror", (error) => {
       this.consoleErrors.push(String(error instanceof Error ? (error.stack ?? error.message) : error));
     });
   }
 
   /** Opens the editor and waits until the palette and the flow are there. */
   static async open(browser: Browser, url: string, options: EditorOptions = {}): Promise<Editor> {
-    const { scheme = 'light', width = 1400, height = 1000, scale = 1, language } = options;
+    const { scheme = "light", width = 1400, height = 1000, scale = 1, language } = options;
     // A context of its own: the editor keeps its layout, theme and last tab in local storage.
     const context = await browser.createBrowserContext();
     const page = await context.newPage();
     await page.setViewport({ width, height, deviceScaleFactor: scale });
-    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-    if (language) await page.setExtraHTTPHeaders({ 'Accept-Language': language });
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+    if (language) await page.setExtraHTTPHeaders({ "Accept-Language": language });
     await page.evaluateOnNewDocument(
       (settings) => {
         // Local settings of the editor's own. The page is about:blank first, which has no storage.
-        if (location.protocol === 'about:') return;
+        if (location.protocol === "about:") return;
         for (const [key, value] of Object.entries(settings)) if (value) localStorage.setItem(key, value);
       },
-      { 'editor-language': language, 'view-dark-theme': scheme },
+      { "editor-language": language, "view-dark-theme": scheme },
     );
     const editor = new Editor(page);
-    await page.goto(url, { waitUntil: 'domcontentloaded' });
+    await page.goto(url, { waitUntil: "domcontentloaded" });
     await page.waitForFunction(
       () => {
         const palette = document.querySelector(".red-ui-palette-node[data-palette-type='inject']");
-        const loader = document.querySelector<HTMLElement>('#red-ui-loading-progress');
+        const loader = document.querySelector<HTMLElement>("#red-ui-loading-progress");
         const loading = loader !== null && loader.offsetParent !== null;
-        return typeof RED !== 'undefined' && RED.workspaces?.active() && palette && !loading;
+        return typeof RED !== "undefined" && RED.workspaces?.active() && palette && !loading;
       },
       { timeout: 30_000 },
     );
@@ -96,8 +96,8 @@ export class Editor {
 
   /** Types shown in the palette, from top to bottom. */
   async paletteTypes(): Promise<string[]> {
-    return await this.page.$$eval('.red-ui-palette-node', (elements) =>
-      elements.map((element) => element.getAttribute('data-palette-type') ?? ''),
+    return await this.page.$$eval(".red-ui-palette-node", (elements) =>
+      elements.map((element) => element.getAttribute("data-palette-type") ?? ""),
     );
   }
 
@@ -109,10 +109,10 @@ export class Editor {
   async addNode(type: string, at: Point): Promise<string> {
     const before = new Set(await this.nodeIds());
     const entry = await this.#find(`.red-ui-palette-node[data-palette-type='${type}']`);
-    await entry.evaluate((element) => element.scrollIntoView({ block: 'center' }));
+    await entry.evaluate((element) => element.scrollIntoView({ block: "center" }));
     const from = await middleOf(entry);
-    const chart = await (await this.#find('#red-ui-workspace-chart')).boundingBox();
-    if (!chart) throw new Error('The workspace is not visible');
+    const chart = await (await this.#find("#red-ui-workspace-chart")).boundingBox();
+    if (!chart) throw new Error("The workspace is not visible");
     await this.drag(from, await this.#inWorkspace(at));
     const added = await this.page.waitForFunction(
       (known) => {
@@ -130,8 +130,8 @@ export class Editor {
 
   /** Draws a wire with the mouse, from an output port (0 is the first) to the input of a node. */
   async wire(fromId: string, outputPort: number, toId: string): Promise<void> {
-    const output = await this.#port(fromId, 'output', outputPort);
-    const input = await this.#port(toId, 'input', 0);
+    const output = await this.#port(fromId, "output", outputPort);
+    const input = await this.#port(toId, "input", 0);
     await this.drag(await middleOf(output), await middleOf(input));
     await this.page.waitForFunction(
       (from, port, to) =>
@@ -155,35 +155,35 @@ export class Editor {
   async openDialog(nodeId: string): Promise<void> {
     const { x, y } = await middleOf(await this.#node(nodeId));
     await this.page.mouse.click(x, y, { count: 2, delay: 20 });
-    await this.#dialogIs('#node-dialog-ok');
+    await this.#dialogIs("#node-dialog-ok");
   }
 
   /** Opens the dialog of an existing configuration node, or of a new one when no id is given. */
-  async openConfigDialog(type: string, id = '_ADD_'): Promise<void> {
-    await this.page.evaluate((wanted, which) => RED.editor.editConfig('', wanted, which), type, id);
-    await this.#dialogIs('#node-config-dialog-ok');
+  async openConfigDialog(type: string, id = "_ADD_"): Promise<void> {
+    await this.page.evaluate((wanted, which) => RED.editor.editConfig("", wanted, which), type, id);
+    await this.#dialogIs("#node-config-dialog-ok");
   }
 
   /** Types into a field of the open dialog, over what stands in it. Give the field's id, as in node-input-port. */
   async fill(fieldId: string, value: string): Promise<void> {
     const field = await this.#find(`#${fieldId}`, true);
     await field.click({ count: 3 });
-    await this.page.keyboard.press('Backspace');
+    await this.page.keyboard.press("Backspace");
     await field.type(value);
-    await this.page.keyboard.press('Tab');
+    await this.page.keyboard.press("Tab");
   }
 
-  async closeDialog(how: 'ok' | 'cancel' = 'ok'): Promise<void> {
+  async closeDialog(how: "ok" | "cancel" = "ok"): Promise<void> {
     // The uppermost tray: a configuration node's dialog lies over that of the node which uses it.
     const buttons = await this.page.$$(`#node-config-dialog-${how}, #node-dialog-${how}`);
     const visible = [];
     for (const button of buttons) if (await button.isVisible()) visible.push(button);
-    const trays = await this.page.$$('.red-ui-tray');
+    const trays = await this.page.$$(".red-ui-tray");
     const last = visible.at(-1);
-    if (!last) throw new Error('No dialog is open');
+    if (!last) throw new Error("No dialog is open");
     await last.click();
     await this.page.waitForFunction(
-      (count) => document.querySelectorAll('.red-ui-tray').length < count,
+      (count) => document.querySelectorAll(".red-ui-tray").length < count,
       { timeout: 5_000 },
       trays.length,
     );
@@ -192,15 +192,15 @@ export class Editor {
 
   /** Messages of the fields that are marked as wrong in the open dialog, by the fields' ids. */
   async dialogErrors(): Promise<string[]> {
-    return await this.page.$$eval('.red-ui-tray .input-error', (fields) => fields.map((field) => field.id));
+    return await this.page.$$eval(".red-ui-tray .input-error", (fields) => fields.map((field) => field.id));
   }
 
   /** Clicks Deploy and waits until the runtime has accepted the flow. */
   async deploy(): Promise<void> {
     const answered = this.page.waitForResponse(
-      (response) => response.request().method() === 'POST' && new URL(response.url()).pathname === '/flows',
+      (response) => response.request().method() === "POST" && new URL(response.url()).pathname === "/flows",
     );
-    const { x, y } = await middleOf(await this.#find('#red-ui-header-button-deploy'));
+    const { x, y } = await middleOf(await this.#find("#red-ui-header-button-deploy"));
     await this.page.mouse.click(x, y);
     const response = await answered;
     if (!response.ok()) throw new Error(`Deploy answered ${response.status()}: ${await response.text()}`);
@@ -209,10 +209,8 @@ export class Editor {
     await this.page.waitForFunction(
       () =>
         [
-          ...document.querySelectorAll<HTMLElement>(
-            '#red-ui-full-shade, #red-ui-header-shade, #red-ui-editor-shade',
-          ),
-        ].every((shade) => shade.offsetParent === null && getComputedStyle(shade).display === 'none'),
+          ...document.querySelectorAll<HTMLElement>("#red-ui-full-shade, #red-ui-header-shade, #red-ui-editor-shade"),
+        ].every((shade) => shade.offsetParent === null && getComputedStyle(shade).display === "none"),
       { timeout: 10_000 },
     );
   }
@@ -220,14 +218,14 @@ export class Editor {
   /** The text under a node on the visible tab; empty when it has no status. */
   async statusText(nodeId: string): Promise<string> {
     const label = await this.page.$(`[id='${nodeId}'] .red-ui-flow-node-status-label`);
-    return label ? await label.evaluate((element) => element.textContent?.trim() ?? '') : '';
+    return label ? await label.evaluate((element) => element.textContent?.trim() ?? "") : "";
   }
 
   async waitForStatus(nodeId: string, pattern: RegExp, within = 10_000): Promise<string> {
     await this.page.waitForFunction(
       (id, source) => {
-        const label = document.getElementById(id)?.querySelector('.red-ui-flow-node-status-label');
-        return label ? new RegExp(source).test(label.textContent ?? '') : false;
+        const label = document.getElementById(id)?.querySelector(".red-ui-flow-node-status-label");
+        return label ? new RegExp(source).test(label.textContent ?? "") : false;
       },
       { timeout: within },
       nodeId,
@@ -238,16 +236,16 @@ export class Editor {
 
   /** What the debug sidebar shows, oldest first. */
   async debugMessages(): Promise<string[]> {
-    return await this.page.$$eval('.red-ui-debug-msg .red-ui-debug-msg-payload', (elements) =>
-      elements.map((element) => element.textContent?.trim() ?? ''),
+    return await this.page.$$eval(".red-ui-debug-msg .red-ui-debug-msg-payload", (elements) =>
+      elements.map((element) => element.textContent?.trim() ?? ""),
     );
   }
 
   async waitForDebug(pattern: RegExp, within = 10_000): Promise<void> {
     await this.page.waitForFunction(
       (source) =>
-        [...document.querySelectorAll('.red-ui-debug-msg .red-ui-debug-msg-payload')].some((element) =>
-          new RegExp(source).test(element.textContent ?? ''),
+        [...document.querySelectorAll(".red-ui-debug-msg .red-ui-debug-msg-payload")].some((element) =>
+          new RegExp(source).test(element.textContent ?? ""),
         ),
       { timeout: within },
       pattern.source,
@@ -305,8 +303,8 @@ export class Editor {
 
   /** Text of the notifications that are open, for instance errors after a deploy. */
   async notifications(): Promise<string[]> {
-    return await this.page.$$eval('.red-ui-notification', (elements) =>
-      elements.map((element) => element.textContent?.trim() ?? ''),
+    return await this.page.$$eval(".red-ui-notification", (elements) =>
+      elements.map((element) => element.textContent?.trim() ?? ""),
     );
   }
 
@@ -315,12 +313,12 @@ export class Editor {
    * @returns path of the file
    */
   async screenshot(name: string, selector?: string): Promise<string> {
-    const folder = join(root, 'build', 'screenshots');
+    const folder = join(root, "build", "screenshots");
     await mkdir(folder, { recursive: true });
     const path = join(folder, `${name}.png`) as `${string}.png`;
     await this.page.evaluate(() => {
       // "Successfully deployed" lies over the canvas for seconds.
-      for (const element of document.querySelectorAll('.red-ui-notification-success')) element.remove();
+      for (const element of document.querySelectorAll(".red-ui-notification-success")) element.remove();
     });
     await this.#settled();
     if (selector) await (await this.#find(selector)).screenshot({ path });
@@ -330,11 +328,11 @@ export class Editor {
 
   /** Fails when the page wrote an error to its console or shows one to the person. */
   async assertNoErrors(): Promise<void> {
-    const shown = await this.page.$$eval('.red-ui-notification-error', (elements) =>
-      elements.map((element) => element.textContent?.trim() ?? ''),
+    const shown = await this.page.$$eval(".red-ui-notification-error", (elements) =>
+      elements.map((element) => element.textContent?.trim() ?? ""),
     );
     const errors = [...this.consoleErrors, ...shown];
-    if (errors.length > 0) throw new Error(`The editor has errors:\n${errors.join('\n')}`);
+    if (errors.length > 0) throw new Error(`The editor has errors:\n${errors.join("\n")}`);
   }
 
   async close(): Promise<void> {
@@ -346,8 +344,8 @@ export class Editor {
   }
 
   async #inWorkspace({ x, y }: Point): Promise<Point> {
-    const chart = await (await this.#find('#red-ui-workspace-chart')).boundingBox();
-    if (!chart) throw new Error('The workspace is not visible');
+    const chart = await (await this.#find("#red-ui-workspace-chart")).boundingBox();
+    if (!chart) throw new Error("The workspace is not visible");
     return { x: chart.x + x, y: chart.y + y };
   }
 
@@ -355,7 +353,7 @@ export class Editor {
     return await this.#find(`[id='${id}'] .red-ui-flow-node`);
   }
 
-  async #port(nodeId: string, kind: 'input' | 'output', index: number): Promise<ElementHandle<Element>> {
+  async #port(nodeId: string, kind: "input" | "output", index: number): Promise<ElementHandle<Element>> {
     const selector = `[id='${nodeId}'] .red-ui-flow-port-${kind} .red-ui-flow-port`;
     await this.#find(selector);
     const port = (await this.page.$$(selector))[index];
@@ -378,24 +376,24 @@ export class Editor {
   async #settled(): Promise<void> {
     await this.page.waitForFunction(
       () =>
-        document.querySelectorAll('.ui-draggable-dragging').length === 0 &&
+        document.querySelectorAll(".ui-draggable-dragging").length === 0 &&
         document.getAnimations().every((animation) => {
           // Spinners never end.
           const { iterations } = animation.effect?.getTiming() ?? {};
-          return animation.playState !== 'running' || iterations === Infinity;
+          return animation.playState !== "running" || iterations === Infinity;
         }),
       { timeout: 5_000 },
     );
     // jQuery moves trays by timers, which leave no trace in getAnimations().
     await this.page.waitForFunction(() => {
       const { jQuery } = window as unknown as { jQuery?: (selector: string) => { length: number } };
-      return !jQuery || jQuery(':animated').length === 0;
+      return !jQuery || jQuery(":animated").length === 0;
     });
   }
 }
 
 async function middleOf(element: ElementHandle<Element>): Promise<Point> {
   const box = await element.boundingBox();
-  if (!box) throw new Error('An element that the test uses is not visible');
+  if (!box) throw new Error("An element that the test uses is not visible");
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }

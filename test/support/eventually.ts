@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface EventuallyOptions {
   /** Time limit in milliseconds. */
@@ -15,20 +15,20 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
-  { within = 10_000, every = 20, what = 'what the test waits for' }: EventuallyOptions = {},
-): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
+  { within = 10_000, every = 20, what = "what the test waits for" }: EventuallyOptions = {},
+): Promise<Exclude<T, undefined | null | false | 0 | "">> {
   const deadline = Date.now() + within;
   let last: unknown;
   for (;;) {
     try {
       const value = await probe();
-      if (value) return value as Exclude<T, undefined | null | false | 0 | ''>;
+      if (value) return value as Exclude<T, undefined | null | false | 0 | "">;
       last = undefined;
     } catch (error) {
       last = error;
     }
     if (Date.now() >= deadline) {
-      const detail = last instanceof Error ? `: ${last.message}` : '';
+      const detail = last instanceof Error ? `: ${last.message}` : "";
       throw new Error(`After ${within} ms: no ${what}${detail}`, { cause: last });
     }
     await sleep(every);

@@ -4,13 +4,13 @@
  */
 export class Lines {
   readonly all: string[] = [];
-  #rest = '';
+  #rest = "";
   #ended: Error | undefined;
   readonly #waiting = new Set<() => void>();
 
   push(piece: string): void {
     const parts = (this.#rest + piece).split(/\r?\n/);
-    this.#rest = parts.pop() ?? '';
+    this.#rest = parts.pop() ?? "";
     if (parts.length === 0) return;
     // Not push(...parts): a large piece has more lines than a call has arguments.
     for (const part of parts) this.all.push(part);
@@ -21,7 +21,7 @@ export class Lines {
     if (this.#ended) return;
     this.#ended = reason;
     if (this.#rest) this.all.push(this.#rest);
-    this.#rest = '';
+    this.#rest = "";
     this.#wake();
   }
 
@@ -36,16 +36,13 @@ export class Lines {
       };
       const look = () => {
         for (; next < this.all.length; next++) {
-          const line = this.all[next] ?? '';
+          const line = this.all[next] ?? "";
           if (matches(line)) return settle(() => resolve(line));
         }
         const ended = this.#ended;
         if (ended) settle(() => reject(new Error(`${ended.message} before ${what}`, { cause: ended })));
       };
-      const timer = setTimeout(
-        () => settle(() => reject(new Error(`After ${within} ms: no ${what}`))),
-        within,
-      );
+      const timer = setTimeout(() => settle(() => reject(new Error(`After ${within} ms: no ${what}`))), within);
       this.#waiting.add(look);
       look();
     });

@@ -15,7 +15,7 @@ export interface ProbeOptions {
 }
 
 export interface ProbeRequest extends ProbeOptions {
-  readonly ask: 'probe';
+  readonly ask: "probe";
   readonly id: number;
 }
 

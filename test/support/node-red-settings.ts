@@ -1,15 +1,15 @@
 // The settings file of the Node-RED that tests start. It runs inside that process, so it is also where the process
 // answers questions about itself.
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Probe, ProbeRequest } from './node-red-probe';
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Probe, ProbeRequest } from "./node-red-probe.js";
 
 // Nobody is left to stop this process when the one that runs the tests has died.
-process.once('disconnect', () => process.exit(1));
+process.once("disconnect", () => process.exit(1));
 
 let delay: ReturnType<typeof monitorEventLoopDelay> | undefined;
 
-process.on('message', (request: ProbeRequest) => {
-  if (request.ask !== 'probe') return;
+process.on("message", (request: ProbeRequest) => {
+  if (request.ask !== "probe") return;
   if (request.collect) (globalThis as { gc?: () => void }).gc?.();
   const answer: Probe = {
     memory: process.memoryUsage(),
@@ -27,14 +27,14 @@ process.on('message', (request: ProbeRequest) => {
   process.send?.({ probe: request.id, answer });
 });
 
-const given = JSON.parse(process.env['HEADRACE_TEST_SETTINGS'] ?? '{}') as Record<string, unknown>;
+const given = JSON.parse(process.env["HEADRACE_TEST_SETTINGS"] ?? "{}") as Record<string, unknown>;
 
 export = {
-  uiHost: '127.0.0.1',
-  flowFile: 'flows.json',
-  credentialSecret: 'only for tests',
+  uiHost: "127.0.0.1",
+  flowFile: "flows.json",
+  credentialSecret: "only for tests",
   telemetry: { enabled: false, updateNotification: false },
-  editorTheme: { tours: false, palette: { catalogues: [] }, codeEditor: { lib: 'monaco' } },
-  logging: { console: { level: 'info', metrics: false, audit: false } },
+  editorTheme: { tours: false, palette: { catalogues: [] }, codeEditor: { lib: "monaco" } },
+  logging: { console: { level: "info", metrics: false, audit: false } },
   ...given,
 };

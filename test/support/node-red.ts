@@ -1,13 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { onLeftover } from './cleanup';
-import { Comms } from './comms';
-import { Lines } from './lines';
-import { node20, node24, noNode20, root } from './machine';
-import type { Probe, ProbeOptions, ProbeReply } from './node-red-probe';
-import { freePort } from './ports';
-import { tempDir } from './temp-dir';
+import { spawn, type ChildProcess } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { onLeftover } from "./cleanup.js";
+import { Comms } from "./comms.js";
+import { Lines } from "./lines.js";
+import { node20, node24, noNode20, root } from "./machine.js";
+import type { Probe, ProbeOptions, ProbeReply } from "./node-red-probe.js";
+import { freePort } from "./ports.js";
+import { tempDir } from "./temp-dir.js";
 
 /** A node, tab, group or subflow as it stands in flows.json. */
 export interface FlowNode {
@@ -18,12 +18,12 @@ export interface FlowNode {
   [property: string]: unknown;
 }
 
-export type DeploymentType = 'full' | 'flows' | 'nodes' | 'reload';
+export type DeploymentType = "full" | "flows" | "nodes" | "reload";
 
 export interface NodeRedOptions {
-  readonly version?: '5' | '4.1';
+  readonly version?: "5" | "4.1";
   /** Node-RED 5 runs on 24 only. */
-  readonly node?: '24' | '20';
+  readonly node?: "24" | "20";
   /** Deployed from the start. */
   readonly flows?: readonly FlowNode[];
   /** Whether the palette of this clone is loaded from dist/. */
@@ -43,6 +43,12 @@ export interface Deployed {
   readonly rev: string;
   /** False when Node-RED refused to start the flows, for instance because a node type is unknown. */
   readonly started: boolean;
+}
+
+export interface StopOptions {
+  /** Milliseconds until it is ended by force, which fails the test. */
+  readonly within?: number;
+  readonly signal?: NodeJS.Signals;
 }
 
 export interface Stopped {
@@ -65,14 +71,14 @@ export function placed(flows: readonly FlowNode[]): FlowNode[] {
 
 /** All the combinations that the package supports and that tests prove. */
 export const supported = [
-  { version: '5', node: '24' },
-  { version: '4.1', node: '24' },
-  { version: '4.1', node: '20' },
+  { version: "5", node: "24" },
+  { version: "4.1", node: "24" },
+  { version: "4.1", node: "20" },
 ] as const;
 
 /** A real Node-RED in a process of its own. */
 export class NodeRed {
-  readonly version: '5' | '4.1';
+  readonly version: "5" | "4.1";
   readonly url: string;
   readonly port: number;
   readonly pid: number;
@@ -87,13 +93,13 @@ export class NodeRed {
   #stopped: Promise<Stopped> | undefined;
 
   private constructor(parts: {
-    version: '5' | '4.1';
+    version: "5" | "4.1";
     port: number;
     child: ChildProcess;
     lines: Lines;
     comms: Comms;
     userDir: string;
-    exited: NodeRed['exited'];
+    exited: NodeRed["exited"];
     release: () => Promise<void>;
   }) {
     this.version = parts.version;
@@ -110,44 +116,44 @@ export class NodeRed {
 
   /** Starts one and waits until its flows have started (or it said why they cannot). */
   static async start(options: NodeRedOptions = {}): Promise<NodeRed> {
-    const { version = '5', node = '24', palette = true, startWithin = 30_000 } = options;
-    const binary = node === '24' ? node24 : node20;
+    const { version = "5", node = "24", palette = true, startWithin = 30_000 } = options;
+    const binary = node === "24" ? node24 : node20;
     if (!binary) throw new Error(`No Node ${node} here: ${noNode20}`);
-    if (version === '5' && node === '20') throw new Error('Node-RED 5 does not run on Node 20');
+    if (version === "5" && node === "20") throw new Error("Node-RED 5 does not run on Node 20");
     const ownDir = options.userDir === undefined ? await tempDir() : undefined;
-    const userDir = options.userDir ?? ownDir?.path ?? '';
-    if (options.flows) await writeFile(join(userDir, 'flows.json'), JSON.stringify(placed(options.flows)));
+    const userDir = options.userDir ?? ownDir?.path ?? "";
+    if (options.flows) await writeFile(join(userDir, "flows.json"), JSON.stringify(placed(options.flows)));
     const port = await freePort();
-    const home = join(root, 'node_modules', version === '5' ? 'node-red' : 'node-red-4');
+    const home = join(root, "node_modules", version === "5" ? "node-red" : "node-red-4");
     const settings = { uiPort: port, ...(palette ? { nodesDir: root } : {}), ...options.settings };
     const child = spawn(
       binary,
       [
         ...(options.nodeArgs ?? []),
-        join(home, 'red.js'),
-        ...['-u', userDir, '-s', join(__dirname, 'node-red-settings.js')],
+        join(home, "red.js"),
+        ...["-u", userDir, "-s", join(__dirname, "node-red-settings.js")],
       ],
       {
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
         env: { ...process.env, ...options.env, HEADRACE_TEST_SETTINGS: JSON.stringify(settings) },
       },
     );
     const lines = new Lines();
-    child.stdout?.setEncoding('utf8').on('data', (piece: string) => lines.push(piece));
-    child.stderr?.setEncoding('utf8').on('data', (piece: string) => lines.push(piece));
+    child.stdout?.setEncoding("utf8").on("data", (piece: string) => lines.push(piece));
+    child.stderr?.setEncoding("utf8").on("data", (piece: string) => lines.push(piece));
     const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-      child.once('error', (error) => {
+      child.once("error", (error) => {
         lines.end(error);
         resolve({ code: null, signal: null });
       });
       // 'close' and not 'exit': the last lines of the log are still on their way at 'exit'.
-      child.once('close', (code, signal) => {
+      child.once("close", (code, signal) => {
         lines.end(new Error(`Node-RED ended (code ${code}, signal ${signal})`));
         resolve({ code, signal });
       });
     });
     const forget = onLeftover(`Node-RED ${version}, process ${child.pid}`, async () => {
-      child.kill('SIGKILL');
+      child.kill("SIGKILL");
       await exited;
     });
     const release = async () => {
@@ -156,13 +162,13 @@ export class NodeRed {
       await ownDir?.remove();
     };
     try {
-      await lines.find((line) => SETTLED.test(line), 0, startWithin, 'start of the flows');
+      await lines.find((line) => SETTLED.test(line), 0, startWithin, "start of the flows");
       const comms = await Comms.open(`http://127.0.0.1:${port}`);
       return new NodeRed({ version, port, child, lines, comms, userDir, exited, release });
     } catch (error) {
-      child.kill('SIGKILL');
+      child.kill("SIGKILL");
       await release();
-      const log = lines.all.slice(-40).join('\n');
+      const log = lines.all.slice(-40).join("\n");
       throw new Error(`Node-RED ${version} did not start: ${String(error)}\n${log}`, { cause: error });
     }
   }
@@ -178,23 +184,15 @@ export class NodeRed {
   }
 
   async adminGet<T = unknown>(path: string, headers: Record<string, string> = {}): Promise<T> {
-    return (await this.#request('GET', path, undefined, headers)) as T;
+    return (await this.#request("GET", path, undefined, headers)) as T;
   }
 
-  async adminPost<T = unknown>(
-    path: string,
-    body?: unknown,
-    headers: Record<string, string> = {},
-  ): Promise<T> {
-    return (await this.#request('POST', path, body, headers)) as T;
+  async adminPost<T = unknown>(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+    return (await this.#request("POST", path, body, headers)) as T;
   }
 
-  async adminPut<T = unknown>(
-    path: string,
-    body?: unknown,
-    headers: Record<string, string> = {},
-  ): Promise<T> {
-    return (await this.#request('PUT', path, body, headers)) as T;
+  async adminPut<T = unknown>(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+    return (await this.#request("PUT", path, body, headers)) as T;
   }
 
   /** What is deployed now. */
@@ -204,26 +202,22 @@ export class NodeRed {
 
   /** What stands in the file, for tests of what survives a restart. */
   async flowFile(): Promise<FlowNode[]> {
-    return JSON.parse(await readFile(join(this.userDir, 'flows.json'), 'utf8')) as FlowNode[];
+    return JSON.parse(await readFile(join(this.userDir, "flows.json"), "utf8")) as FlowNode[];
   }
 
   /**
    * Deploys as the editor does and waits until it has taken effect: Node-RED answers the request before it has
    * started anything. One deploy at a time.
    */
-  async deploy(
-    flows: readonly FlowNode[],
-    type: DeploymentType = 'full',
-    { within = 30_000 } = {},
-  ): Promise<Deployed> {
+  async deploy(flows: readonly FlowNode[], type: DeploymentType = "full", { within = 30_000 } = {}): Promise<Deployed> {
     const { rev } = await this.#current();
     const from = this.#lines.all.length;
     const answer = await this.adminPost<{ rev: string }>(
-      '/flows',
+      "/flows",
       { rev, flows: placed(flows) },
-      { 'Node-RED-API-Version': 'v2', 'Node-RED-Deployment-Type': type },
+      { "Node-RED-API-Version": "v2", "Node-RED-Deployment-Type": type },
     );
-    const line = await this.#lines.find((text) => SETTLED.test(text), from, within, 'end of the deploy');
+    const line = await this.#lines.find((text) => SETTLED.test(text), from, within, "end of the deploy");
     return { rev: answer.rev, started: STARTED.test(line) };
   }
 
@@ -234,7 +228,7 @@ export class NodeRed {
 
   /** Resident memory in bytes, as the system counts it: asking does not disturb the process. */
   async rss(): Promise<number> {
-    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
+    const status = await readFile(`/proc/${this.pid}/status`, "utf8");
     const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
     if (!kibibytes) throw new Error(`No VmRSS for process ${this.pid}`);
     return Number(kibibytes) * 1024;
@@ -246,26 +240,25 @@ export class NodeRed {
     return await new Promise<Probe>((resolve, reject) => {
       const settle = (action: () => void) => {
         clearTimeout(timer);
-        this.#child.off('message', listen);
-        this.#child.off('exit', gone);
+        this.#child.off("message", listen);
+        this.#child.off("exit", gone);
         action();
       };
       const listen = (message: unknown) => {
         const reply = message as ProbeReply;
         if (reply.probe === id) settle(() => resolve(reply.answer));
       };
-      const gone = () => settle(() => reject(new Error('Node-RED ended before it answered')));
-      const late = () =>
-        settle(() => reject(new Error(`Node-RED did not answer within ${within} ms: it is blocked`)));
+      const gone = () => settle(() => reject(new Error("Node-RED ended before it answered")));
+      const late = () => settle(() => reject(new Error(`Node-RED did not answer within ${within} ms: it is blocked`)));
       const timer = setTimeout(late, within);
-      this.#child.on('message', listen);
-      this.#child.once('exit', gone);
-      this.#child.send({ ask: 'probe', id, ...options });
+      this.#child.on("message", listen);
+      this.#child.once("exit", gone);
+      this.#child.send({ ask: "probe", id, ...options });
     });
   }
 
   /** Asks it to end as a service manager does, and fails unless it ends by itself, in time and with code 0. */
-  async stop({ within = 20_000, signal = 'SIGTERM' as NodeJS.Signals } = {}): Promise<Stopped> {
+  async stop({ within = 20_000, signal = "SIGTERM" }: StopOptions = {}): Promise<Stopped> {
     this.#stopped ??= this.#stop(within, signal);
     return await this.#stopped;
   }
@@ -279,7 +272,7 @@ export class NodeRed {
   async #kill(): Promise<Stopped> {
     const begun = performance.now();
     await this.comms.close();
-    this.#child.kill('SIGKILL');
+    this.#child.kill("SIGKILL");
     const { code, signal } = await this.exited;
     await this.#release();
     return { code, signal, milliseconds: performance.now() - begun };
@@ -292,7 +285,7 @@ export class NodeRed {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
-      this.#child.kill('SIGKILL');
+      this.#child.kill("SIGKILL");
     }, within);
     const ended = await this.exited;
     clearTimeout(timer);
@@ -306,33 +299,28 @@ export class NodeRed {
   }
 
   #tail(): string {
-    return this.#lines.all.slice(-40).join('\n');
+    return this.#lines.all.slice(-40).join("\n");
   }
 
   async #current(): Promise<{ rev: string; flows: FlowNode[] }> {
-    return await this.adminGet<{ rev: string; flows: FlowNode[] }>('/flows', {
-      'Node-RED-API-Version': 'v2',
+    return await this.adminGet<{ rev: string; flows: FlowNode[] }>("/flows", {
+      "Node-RED-API-Version": "v2",
     });
   }
 
-  async #request(
-    method: string,
-    path: string,
-    body: unknown,
-    headers: Record<string, string>,
-  ): Promise<unknown> {
+  async #request(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<unknown> {
     const response = await fetch(this.url + path, {
       method,
       headers: {
-        Accept: 'application/json',
-        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        Accept: "application/json",
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
-    return response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text;
+    return response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text;
   }
 }
 
@@ -346,14 +334,14 @@ export function useNodeRed(
   let current: NodeRed | undefined;
   before(async function () {
     this.timeout(60_000);
-    current = await NodeRed.start(typeof options === 'function' ? await options() : options);
+    current = await NodeRed.start(typeof options === "function" ? await options() : options);
   });
   after(async function () {
     this.timeout(60_000);
     await current?.stop();
   });
   return () => {
-    if (!current) throw new Error('Node-RED runs only while the tests of the suite do');
+    if (!current) throw new Error("Node-RED runs only while the tests of the suite do");
     return current;
   };
 }

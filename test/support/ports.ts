@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from "node:net";
 
 /** Handed out lately: the system may give the same free port twice before the first user has opened it. */
 const given = new Set<number>();
@@ -16,8 +16,8 @@ export async function freePort(): Promise<number> {
 function askSystem(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
     });

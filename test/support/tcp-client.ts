@@ -1,5 +1,5 @@
-import { connect, type Socket } from 'node:net';
-import { Lines } from './lines';
+import { connect, type Socket } from "node:net";
+import { Lines } from "./lines.js";
 
 export interface TcpClient {
   readonly socket: Socket;
@@ -24,22 +24,22 @@ export interface TcpClient {
 /** Opens a connection to a server on this machine that speaks in lines. */
 export async function tcpClient(
   port: number,
-  { host = '127.0.0.1', encoding = 'utf8' }: { host?: string; encoding?: BufferEncoding } = {},
+  { host = "127.0.0.1", encoding = "utf8" }: { host?: string; encoding?: BufferEncoding } = {},
 ): Promise<TcpClient> {
   const socket = connect({ port, host });
   await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
-    socket.once('error', reject);
+    socket.once("connect", resolve);
+    socket.once("error", reject);
   });
   const lines = new Lines();
   let position = 0;
   socket.setEncoding(encoding);
   socket.setNoDelay(true);
-  socket.on('data', (piece: string) => lines.push(piece));
-  socket.on('error', (error) => lines.end(error));
+  socket.on("data", (piece: string) => lines.push(piece));
+  socket.on("error", (error) => lines.end(error));
   const gone = new Promise<void>((resolve) => {
-    socket.once('close', () => {
-      lines.end(new Error('the connection was closed'));
+    socket.once("close", () => {
+      lines.end(new Error("the connection was closed"));
       resolve();
     });
   });
@@ -52,7 +52,7 @@ export async function tcpClient(
   const read = async (within = 10_000) => {
     const mine = position++;
     try {
-      return await lines.find(() => true, mine, within, 'answer');
+      return await lines.find(() => true, mine, within, "answer");
     } catch (error) {
       position = mine;
       throw error;

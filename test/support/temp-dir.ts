@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { onLeftover } from './cleanup';
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onLeftover } from "./cleanup.js";
 
 export interface TempDir {
   readonly path: string;
@@ -12,7 +12,7 @@ export interface TempDir {
 
 /** A new empty folder under the system's temporary one. */
 export async function tempDir(): Promise<TempDir> {
-  const path = await mkdtemp(join(tmpdir(), 'headrace-'));
+  const path = await mkdtemp(join(tmpdir(), "headrace-"));
   // A program that is only just ending may still write into it.
   const deleteAll = () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   const forget = onLeftover(`temporary folder ${path}`, deleteAll);
@@ -37,7 +37,7 @@ export function useTempDir(): () => TempDir {
     current = undefined;
   });
   return () => {
-    if (!current) throw new Error('The temporary folder exists only while a test runs');
+    if (!current) throw new Error("The temporary folder exists only while a test runs");
     return current;
   };
 }
