@@ -1,4 +1,5 @@
 import { installIfNeeded } from "./install.mjs";
+import { isMain } from "./is-main.mjs";
 import { newNode } from "./node-binaries.mjs";
 import { root } from "./paths.mjs";
 
@@ -9,4 +10,9 @@ import { root } from "./paths.mjs";
 export async function setup() {
   await installIfNeeded(root, "the dependencies");
   return { node: await newNode() };
+}
+
+if (isMain(import.meta.url)) {
+  const { node } = await setup();
+  console.log(node);
 }
