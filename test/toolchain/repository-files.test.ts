@@ -17,6 +17,16 @@ describe("the files of the repository", () => {
     }
   });
 
+  it("the lock file knows the binaries for other systems (npm run relock)", () => {
+    type Entry = { version?: string; optionalDependencies?: Record<string, string> };
+    const { packages } = JSON.parse(text("package-lock.json")) as { packages: Record<string, Entry> };
+    const tools = ["@biomejs/biome", "oxlint", "oxlint-tsgolint", "typescript", "esbuild"];
+    const missing = tools
+      .flatMap((tool) => Object.keys(packages[`node_modules/${tool}`]?.optionalDependencies ?? {}))
+      .filter((name) => !packages[`node_modules/${name}`]?.version);
+    assert.deepEqual(missing, []);
+  });
+
   it("no registry host is configured", () => {
     for (const path of repositoryFiles().filter((name) => name.endsWith(".npmrc"))) {
       assert.doesNotMatch(text(path), /registry\s*=|_auth|\/\//, path);
