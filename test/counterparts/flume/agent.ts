@@ -1,14 +1,13 @@
-import { spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { Agent, get } from 'node:http';
-import path from 'node:path';
-import { onLeftover } from '../../support/cleanup';
-import { Lines } from '../../support/lines';
-import { tempDir } from '../../support/temp-dir';
-import { fetchFlume } from './fetch';
-import { processMemory } from './process-memory';
+import { spawn } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { onLeftover } from "../../support/cleanup";
+import { Lines } from "../../support/lines";
+import { tempDir } from "../../support/temp-dir";
+import { fetchFlume } from "./fetch";
+import { processMemory } from "./process-memory";
 
-export { flumeUnavailable } from './fetch';
+export { flumeUnavailable } from "./fetch";
 
 export interface FlumeOptions {
   /**
@@ -21,7 +20,7 @@ export interface FlumeOptions {
   /** Java system properties, for instance `JndiAllowedProtocols: 'tcp'` for JMS. */
   readonly properties?: Readonly<Record<string, string>>;
   /** From which level on the agent logs. */
-  readonly logLevel?: 'debug' | 'info' | 'warn';
+  readonly logLevel?: "debug" | "info" | "warn";
   /** How long it may take until the metrics answer, in milliseconds. */
   readonly startTimeout?: number;
 }
@@ -46,7 +45,7 @@ export interface FlumeAgent {
   stop(): Promise<void>;
 }
 
-const agentName = 'a1';
+const agentName = "a1";
 const portLine = /^LOOPBACK-METRICS-PORT (\d+)$/;
 
 /**
@@ -56,48 +55,52 @@ const portLine = /^LOOPBACK-METRICS-PORT (\d+)$/;
 export async function startFlume(options: FlumeOptions): Promise<FlumeAgent> {
   const flume = await fetchFlume();
   const conf = await tempDir();
-  await writeFile(conf.file('flume.properties'), propertiesText(options.config));
-  await writeFile(conf.file('log4j2.xml'), loggingConfiguration(options.logLevel ?? 'info'));
+  await writeFile(conf.file("flume.properties"), propertiesText(options.config));
+  await writeFile(conf.file("log4j2.xml"), loggingConfiguration(options.logLevel ?? "info"));
 
   const java = spawn(
-    'java',
+    "java",
     [
-      `-Xmx${options.heap ?? '512m'}`,
+      `-Xmx${options.heap ?? "512m"}`,
       // Hadoop and Netty reach into these; without them the agent's log starts with stack traces.
-      '--add-opens=java.base/java.nio=ALL-UNNAMED',
-      '--add-opens=java.base/java.lang=ALL-UNNAMED',
+      "--add-opens=java.base/java.nio=ALL-UNNAMED",
+      "--add-opens=java.base/java.lang=ALL-UNNAMED",
       ...Object.entries(options.properties ?? {}).map(([key, value]) => `-D${key}=${value}`),
-      '-Dflume.monitoring.type=headrace.counterparts.LoopbackMetrics',
-      ...['-cp', [conf.path, flume.monitorClasses, path.join(flume.jars, '*')].join(path.delimiter)],
-      'org.apache.flume.node.Application',
-      ...['-n', agentName, '-f', conf.file('flume.properties'), '--no-reload-conf'],
+      "-Dflume.monitoring.type=headrace.counterparts.LoopbackMetrics",
+      "-cp",
+      [conf.path, flume.monitorClasses, path.join(flume.jars, "*")].join(path.delimiter),
+      "org.apache.flume.node.Application",
+      "-n",
+      agentName,
+      "-f",
+      conf.file("flume.properties"),
+      "--no-reload-conf",
     ],
-    { cwd: conf.path, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd: conf.path, stdio: ["ignore", "pipe", "pipe"] },
   );
 
   const lines = new Lines();
   for (const stream of [java.stdout, java.stderr]) {
-    stream.setEncoding('utf8').on('data', (piece: string) => lines.push(piece));
+    stream.setEncoding("utf8").on("data", (piece: string) => lines.push(piece));
   }
   const ended = new Promise<void>((resolve) => {
-    java.once('error', (error) => {
+    java.once("error", (error) => {
       lines.end(error);
       resolve();
     });
-    java.once('close', (code, signal) => {
+    java.once("close", (code, signal) => {
       lines.end(new Error(`Flume ended (code ${code}, signal ${signal})`));
       resolve();
     });
   });
   const forget = onLeftover(`Flume, process ${java.pid}`, async () => {
-    java.kill('SIGKILL');
+    java.kill("SIGKILL");
     await ended;
   });
   // Tests that die before they can clean up must not leave a Java behind.
-  const endWithThis = (): void => void java.kill('SIGKILL');
-  process.once('exit', endWithThis);
+  const endWithThis = (): void => void java.kill("SIGKILL");
+  process.once("exit", endWithThis);
 
-  const connections = new Agent({ keepAlive: true, maxSockets: 1 });
   let peak: number | undefined;
   const memory = (): ReturnType<typeof processMemory> => {
     const found = java.pid === undefined ? undefined : processMemory(java.pid);
@@ -108,29 +111,28 @@ export async function startFlume(options: FlumeOptions): Promise<FlumeAgent> {
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     memory();
-    java.kill('SIGTERM');
-    const stubborn = setTimeout(() => java.kill('SIGKILL'), 10_000);
+    java.kill("SIGTERM");
+    const stubborn = setTimeout(() => java.kill("SIGKILL"), 10_000);
     await ended;
     clearTimeout(stubborn);
-    process.off('exit', endWithThis);
-    connections.destroy();
+    process.off("exit", endWithThis);
     forget();
     await conf.remove();
   };
 
   try {
     const within = options.startTimeout ?? 60_000;
-    const line = await lines.find((text) => portLine.test(text), 0, within, 'metrics of Flume');
+    const line = await lines.find((text) => portLine.test(text), 0, within, "metrics of Flume");
     // Flume runs on with nothing in it; whoever wrote that configuration wants to hear of it.
-    if (lines.all.some((text) => text.includes('No configuration found for this host'))) {
+    if (lines.all.some((text) => text.includes("No configuration found for this host"))) {
       throw new Error(`the configuration names no agent ${agentName}`);
     }
     const metricsPort = Number(portLine.exec(line)?.[1]);
-    await getMetrics(metricsPort, connections);
+    await getMetrics(metricsPort);
     return {
       pid: java.pid ?? 0,
       metricsPort,
-      metrics: () => getMetrics(metricsPort, connections),
+      metrics: () => getMetrics(metricsPort),
       rss: () => memory()?.resident,
       peakRss: () => {
         memory();
@@ -143,7 +145,7 @@ export async function startFlume(options: FlumeOptions): Promise<FlumeAgent> {
     };
   } catch (error) {
     await stop();
-    const log = lines.all.slice(-40).join('\n');
+    const log = lines.all.slice(-40).join("\n");
     throw new Error(`Flume did not start: ${String(error)}\n${log}`, { cause: error });
   }
 }
@@ -153,14 +155,12 @@ export function metric(metrics: FlumeMetrics, component: string, name: string): 
   return Number(metrics[component]?.[name] ?? 0);
 }
 
-function propertiesText(config: FlumeOptions['config']): string {
-  if (typeof config === 'string') return config;
+function propertiesText(config: FlumeOptions["config"]): string {
+  if (typeof config === "string") return config;
   // In a Java properties file a backslash escapes, and a value's leading blanks are dropped.
   return Object.entries(config)
-    .map(
-      ([key, value]) => `${agentName}.${key} = ${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n`,
-    )
-    .join('');
+    .map(([key, value]) => `${agentName}.${key} = ${value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n`)
+    .join("");
 }
 
 function loggingConfiguration(level: string): string {
@@ -176,22 +176,8 @@ function loggingConfiguration(level: string): string {
 `;
 }
 
-function getMetrics(port: number, agent: Agent): Promise<FlumeMetrics> {
-  return new Promise((resolve, reject) => {
-    get({ host: '127.0.0.1', port, path: '/metrics', agent }, (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        body += chunk;
-      });
-      response.on('error', reject);
-      response.on('end', () => {
-        try {
-          resolve(JSON.parse(body) as FlumeMetrics);
-        } catch (error) {
-          reject(error instanceof Error ? error : new Error(String(error)));
-        }
-      });
-    }).on('error', reject);
-  });
+async function getMetrics(port: number): Promise<FlumeMetrics> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+  const metrics: FlumeMetrics = JSON.parse(await response.text());
+  return metrics;
 }

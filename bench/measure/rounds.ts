@@ -1,0 +1,63 @@
+import type { Measured } from "../sides/pipeline";
+import type { LoopDelay } from "../load/loop-probe";
+import { median } from "./median";
+
+export interface Side {
+  readonly name: string;
+  run(): Promise<Measured>;
+}
+
+/** The medians of a side's rounds; of the longest delays the longest. */
+export interface Summary {
+  readonly name: string;
+  readonly eventsPerSecond: number;
+  readonly slowest: number;
+  readonly fastest: number;
+  readonly peakRss: number | undefined;
+  readonly loop: LoopDelay | undefined;
+}
+
+/**
+ * Runs all sides in turn, round after round: a machine that is busy for a while is busy for all of them, so the
+ * ratios hold even where the figures do not.
+ */
+export async function runRounds(
+  sides: readonly Side[],
+  rounds: number,
+  say: (text: string) => void,
+): Promise<Summary[]> {
+  const measured = sides.map((): Measured[] => []);
+  for (let round = 1; round <= rounds; round++) {
+    for (const [index, side] of sides.entries()) {
+      const result = await side.run();
+      measured[index]?.push(result);
+      say(
+        `round ${round}/${rounds}  ${side.name}: ${Math.round(result.eventsPerSecond).toLocaleString("en")} events/s`,
+      );
+    }
+  }
+  return sides.map((side, index) => summarise(side.name, measured[index] ?? []));
+}
+
+function summarise(name: string, rounds: readonly Measured[]): Summary {
+  const rates = rounds.map(({ eventsPerSecond }) => eventsPerSecond);
+  const memory = rounds.flatMap(({ peakRss }) => peakRss ?? []);
+  const loops = rounds.flatMap(({ loop }) => loop ?? []);
+  return {
+    name,
+    eventsPerSecond: median(rates),
+    slowest: Math.min(...rates),
+    fastest: Math.max(...rates),
+    peakRss: memory.length === 0 ? undefined : median(memory),
+    loop:
+      loops.length === 0
+        ? undefined
+        : {
+            p50: median(loops.map(({ p50 }) => p50)),
+            p99: median(loops.map(({ p99 }) => p99)),
+            max: Math.max(...loops.map(({ max }) => max)),
+            gcTotal: median(loops.map(({ gcTotal }) => gcTotal)),
+            gcMax: Math.max(...loops.map(({ gcMax }) => gcMax)),
+          },
+  };
+}
