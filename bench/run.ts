@@ -96,6 +96,11 @@ function barsTable(bars: readonly Bar[]): Parameters<typeof tableText>[0] {
   };
 }
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // Nothing that a bench started may outlive it.
+  process.once(signal, () => void cleanUpLeftovers().finally(() => process.exit(130)));
+}
+
 main()
   .catch((error: unknown) => {
     console.error(error);

@@ -76,7 +76,8 @@ export async function startFlume(options: FlumeOptions): Promise<FlumeAgent> {
       conf.file("flume.properties"),
       "--no-reload-conf",
     ],
-    { cwd: conf.path, stdio: ["ignore", "pipe", "pipe"] },
+    // Its input stays open and silent: when that ends, the agent ends itself, so a test that dies leaves none behind.
+    { cwd: conf.path, stdio: ["pipe", "pipe", "pipe"] },
   );
 
   const lines = new Lines();
@@ -97,10 +98,6 @@ export async function startFlume(options: FlumeOptions): Promise<FlumeAgent> {
     java.kill("SIGKILL");
     await ended;
   });
-  // Tests that die before they can clean up must not leave a Java behind.
-  const endWithThis = (): void => void java.kill("SIGKILL");
-  process.once("exit", endWithThis);
-
   let peak: number | undefined;
   const memory = (): ReturnType<typeof processMemory> => {
     const found = java.pid === undefined ? undefined : processMemory(java.pid);
@@ -115,7 +112,6 @@ export async function startFlume(options: FlumeOptions): Promise<FlumeAgent> {
     const stubborn = setTimeout(() => java.kill("SIGKILL"), 10_000);
     await ended;
     clearTimeout(stubborn);
-    process.off("exit", endWithThis);
     forget();
     await conf.remove();
   };

@@ -15,7 +15,7 @@ import org.apache.flume.instrumentation.util.JMXPollUtil;
 /**
  * What flume.monitoring.type=http answers at /metrics, on the loopback address only: Flume's own server
  * listens on every interface and cannot be told otherwise. It takes a free port and prints it, so nothing
- * has to guess one beforehand.
+ * has to guess one beforehand. It also ends the agent when the process that started it is gone.
  */
 public final class LoopbackMetrics implements MonitorService {
   private final Gson gson = new Gson();
@@ -42,7 +42,22 @@ public final class LoopbackMetrics implements MonitorService {
       }
     });
     server.start();
+    Thread watch = new Thread(LoopbackMetrics::endWithStarter, "end-with-starter");
+    watch.setDaemon(true);
+    watch.start();
     System.out.println("LOOPBACK-METRICS-PORT " + server.getAddress().getPort());
+  }
+
+  /** Whoever started this process holds the other end of its input, and never writes. */
+  private static void endWithStarter() {
+    try {
+      while (System.in.read() != -1) {
+        // Nothing is expected.
+      }
+    } catch (IOException e) {
+      // As good as its end.
+    }
+    Runtime.getRuntime().halt(1);
   }
 
   @Override
