@@ -91,16 +91,20 @@ export class Admission {
     this.#admitWaiters();
   }
 
-  /** Undefined when admitted at once; else a promise that resolves on admission. Throws when it can never fit. */
-  request(events: number, bytes: number, signal: AbortSignal): Promise<void> | undefined {
+  /**
+   * Undefined when admitted at once; else a promise that resolves on admission. `admitted` is called at that
+   * very moment, so that places can be given out in order. Throws when it can never fit.
+   */
+  request(events: number, bytes: number, signal: AbortSignal, admitted: () => void): Promise<void> | undefined {
     const { limits } = this;
     if (events > limits.events || bytes > limits.bytes) throw batchTooLarge(events, bytes, limits);
     if (this.#closed) throw this.#closed;
     if (this.#waiters.length === 0 && this.#fits(events, bytes)) {
       this.#reserve(events, bytes);
+      admitted();
       return undefined;
     }
-    return this.#wait(events, bytes, signal);
+    return this.#wait(events, bytes, signal, admitted);
   }
 
   release(events: number, bytes: number): void {
@@ -140,7 +144,7 @@ export class Admission {
     this.#shared?.take(bytes);
   }
 
-  #wait(events: number, bytes: number, signal: AbortSignal): Promise<void> {
+  #wait(events: number, bytes: number, signal: AbortSignal, admitted: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(deliveryAborted());
@@ -155,6 +159,7 @@ export class Admission {
         bytes,
         admit: () => {
           settle();
+          admitted();
           resolve();
         },
         fail: (error) => {

@@ -26,6 +26,14 @@ export function linearBackoff(increment: number, most: number, failures: number)
   return Math.min(failures * increment, most);
 }
 
+/** Waits for `work`, but not longer than `milliseconds`; true when it ended in time. */
+export async function within(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
+  const ended = new AbortController();
+  const inTime = await Promise.race([work.then(() => true), sleep(milliseconds, ended.signal).then(() => false)]);
+  ended.abort();
+  return inTime;
+}
+
 /** Resolves after `milliseconds`, or at once when the signal aborts. Never rejects. */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
-import { Backoff, sleep } from "./backoff.js";
-import type { Channel, Inlet, Take } from "./contracts.js";
+import { Backoff, sleep, within } from "./backoff.js";
+import type { Channel, Consumer, Inlet, Take } from "./contracts.js";
 import { commonLimits, Delivery, expandRoutes, type OnMiss, routesTo } from "./delivery.js";
 import { isHeadraceError } from "./errors.js";
 import { nextLoopTurn, turnIsOver } from "./turn.js";
@@ -7,6 +7,8 @@ import { nextLoopTurn, turnIsOver } from "./turn.js";
 /** Waits after a rejected delivery, in milliseconds (Flume's sink runner: 5 s after each exception). */
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 5000;
+/** How long a stop waits for deliveries under way, in milliseconds. */
+const STOP_WAIT = 3000;
 
 /** What is wired behind a node, as it changes with deploys. */
 export interface Wiring {
@@ -32,6 +34,7 @@ export class ChannelRunner {
   #stop = new AbortController();
   #running: Promise<void> | undefined;
   #underWay = 0;
+  #consumer: Consumer | undefined;
 
   constructor(channel: Channel, id: string, wiring: Wiring, events: RunnerEvents) {
     this.#channel = channel;
@@ -46,10 +49,13 @@ export class ChannelRunner {
     this.#running = this.#run(this.#stop.signal);
   }
 
-  /** Takes no more; waits for the deliveries under way, rolls back what was not accepted. */
+  /**
+   * Takes no more; waits for the deliveries under way, but not for ever: a sink that hangs loses its takes,
+   * which go back into the channel.
+   */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#running;
+    if (this.#running && !(await within(STOP_WAIT, this.#running))) await this.#consumer?.close();
     this.#running = undefined;
   }
 
@@ -62,7 +68,7 @@ export class ChannelRunner {
     while (!signal.aborted) {
       const inlets = await this.#targets(signal);
       if (!inlets) return;
-      const leases = Math.max(1, Math.min(...inlets.map((inlet) => inlet.maxInFlight)));
+      const leases = leasesFor(inlets);
       // Another number of leases is another consumer; it changes only with a deploy.
       await this.#consume(leases, signal);
     }
@@ -70,14 +76,15 @@ export class ChannelRunner {
 
   async #consume(leases: number, signal: AbortSignal): Promise<void> {
     const consumer = this.#channel.connect({ id: this.#id, maxLeases: leases });
+    this.#consumer = consumer;
     const underWay = new Set<Promise<void>>();
     try {
       while (!signal.aborted) {
         if (turnIsOver()) await nextLoopTurn();
         const inlets = await this.#targets(signal);
-        if (!inlets || Math.max(1, Math.min(...inlets.map((inlet) => inlet.maxInFlight))) !== leases) break;
+        if (!inlets || leasesFor(inlets) !== leases) break;
         const limits = commonLimits(inlets);
-        const takeSize = Math.min(limits.events, ...inlets.map((inlet) => inlet.takeSize));
+        const takeSize = Math.min(limits.events, this.#channel.limits.events, ...inlets.map((inlet) => inlet.takeSize));
         const take = await consumer.take({ events: takeSize, bytes: limits.bytes }, signal);
         if (!take) continue;
         if (leases === 1) {
@@ -127,6 +134,7 @@ export class ChannelRunner {
     const backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT);
     let inlets: readonly Inlet[] | undefined = first;
     let delivery: Delivery | undefined;
+    let replaced = false;
     for (let failures = 0; ; failures++) {
       try {
         if (!delivery) {
@@ -137,13 +145,14 @@ export class ChannelRunner {
         return true;
       } catch (error) {
         if (signal.aborted || take.lost.aborted) return false;
+        replaced = isHeadraceError(error) && error.code === "FLUME_STOPPED";
         this.#events.report(error);
       }
       await sleep(backoff.next(), signal);
       const now = await this.#targets(signal);
       if (!now) return false;
       // Routers may decide anew and a deploy may have replaced inlets; who accepted is remembered by id.
-      if (now !== inlets && delivery) {
+      if (delivery && (replaced || now !== inlets)) {
         inlets = now;
         try {
           delivery.reroute(await expandRoutes(routesTo(now, take.batch)));
@@ -153,4 +162,10 @@ export class ChannelRunner {
       }
     }
   }
+}
+
+/** What the slowest allows; inlets that do not care ask for one at a time, which keeps the order. */
+function leasesFor(inlets: readonly Inlet[]): number {
+  const most = Math.min(...inlets.map((inlet) => inlet.maxInFlight));
+  return Number.isFinite(most) ? Math.max(1, most) : 1;
 }

@@ -1,6 +1,7 @@
 import type { EventBatch } from "./batch.js";
 import type { Channel, Inlet, Route, Sink, Source } from "./contracts.js";
 import type { Counters } from "./counters.js";
+import type { RefusalExit } from "./refusal.js";
 import type { AtMostRule, ConfigOf, Properties } from "./properties.js";
 
 export type Role = "source" | "channel" | "sink" | "routing" | "config";
@@ -30,6 +31,8 @@ export interface Declaration<P extends Properties = Properties> {
   readonly durability?: Durability;
   /** The property whose value is the node's label when it has no name, if telling. */
   readonly labelProperty?: string;
+  /** Of the configuration as it is stored in flows, from 1 on; raised with each step of migrations.ts. */
+  readonly version?: number;
 }
 
 export interface Logger {
@@ -78,7 +81,12 @@ export interface ChannelComponent<P extends Properties = Properties> extends Dec
 /** Routing: interceptors and selectors send events on at once, sink processors wait for a sink. */
 export interface RoutingComponent<P extends Properties = Properties> extends Declaration<P> {
   readonly role: "routing";
-  create(config: ConfigOf<P>, context: ComponentContext): Router;
+  create(config: ConfigOf<P>, context: RoutingContext): Router;
+}
+
+export interface RoutingContext extends ComponentContext {
+  /** Where events go that this node can never accept; there when the declaration says `canRefuse`. */
+  readonly refusal: RefusalExit | undefined;
 }
 
 /**
@@ -95,11 +103,4 @@ export interface PortInlets {
   /** Output ports of the node, dead letter excluded. */
   readonly length: number;
   at(port: number): readonly Inlet[];
-}
-
-export function isComponentOf<R extends Role>(
-  declaration: Declaration,
-  role: R,
-): declaration is Declaration & { role: R } {
-  return declaration.role === role;
 }

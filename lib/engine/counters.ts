@@ -45,6 +45,7 @@ export type CounterName =
 /** Counts of one component. Kept while its node stays in the flow. */
 export class Counters {
   readonly #counts = new Map<CounterName, number>();
+  readonly #gauges = new Map<CounterName, () => number>();
   readonly startTime = Date.now();
   stopTime = 0;
 
@@ -52,19 +53,20 @@ export class Counters {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
   }
 
-  set(name: CounterName, count: number): void {
-    this.#counts.set(name, count);
+  /** A value that is read when asked for. */
+  gauge(name: CounterName, read: () => number): void {
+    this.#gauges.set(name, read);
   }
 
   get(name: CounterName): number {
-    return this.#counts.get(name) ?? 0;
+    return this.#gauges.get(name)?.() ?? this.#counts.get(name) ?? 0;
   }
 
   /** In the form of Flume's JSON monitoring: every value a text. */
   toFlume(group: CounterGroup): Record<string, string> {
     const out: Record<string, string> = { Type: group };
     for (const name of COUNTER_NAMES[group]) out[name] = String(this.get(name));
-    for (const [name, count] of this.#counts) out[name] = String(count);
+    for (const name of this.#counts.keys()) out[name] = String(this.get(name));
     if (group === "CHANNEL") {
       const capacity = this.get("ChannelCapacity");
       out["ChannelFillPercentage"] = String(capacity > 0 ? (this.get("ChannelSize") / capacity) * 100 : 0);

@@ -91,11 +91,7 @@ export function channelFull(
   });
 }
 
-export function batchTooLarge(
-  events: number,
-  bytes: number,
-  limits: { events: number; bytes: number },
-): DeliveryError {
+export function batchTooLarge(events: number, bytes: number, limits: { events: number; bytes: number }): DeliveryError {
   return new DeliveryError("FLUME_BATCH_TOO_LARGE", {
     retry: "never",
     parameters: { events, bytes, maxEvents: limits.events, maxBytes: limits.bytes },

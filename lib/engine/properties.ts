@@ -58,9 +58,8 @@ export interface RowsProperty<F extends Properties = Properties> extends Propert
   readonly ports?: boolean;
 }
 /** An ordered list of rules, each of one of several kinds (`type` names it). */
-export interface RulesProperty<
-  V extends Readonly<Record<string, Properties>> = Readonly<Record<string, Properties>>,
-> extends PropertyBase {
+export interface RulesProperty<V extends Readonly<Record<string, Properties>> = Readonly<Record<string, Properties>>>
+  extends PropertyBase {
   readonly kind: "rules";
   readonly default: readonly { readonly type: string; readonly [field: string]: unknown }[];
   readonly variants: V;
@@ -164,9 +163,7 @@ export function readConfig<P extends Properties>(
     const value = config[property];
     const limit = config[atMost];
     if (typeof value === "number" && typeof limit === "number" && value > limit) {
-      problems.push(
-        new HeadraceError("FLUME_CONFIG_ABOVE", { field: property, value, other: atMost, limit }),
-      );
+      problems.push(new HeadraceError("FLUME_CONFIG_ABOVE", { field: property, value, other: atMost, limit }));
     }
   }
   return { config: config as ConfigOf<P>, problems };

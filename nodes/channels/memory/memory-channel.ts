@@ -4,7 +4,7 @@ import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { Channel, Consumer, Limits, Prepared, Take } from "../../../lib/engine/contracts.js";
 import type { Counters } from "../../../lib/engine/counters.js";
 import { DeliveryError, leaseLost } from "../../../lib/engine/errors.js";
-import { batchOfPieces, EventQueue, type Piece } from "./queue.js";
+import { batchOfPieces, EventQueue, type Piece, type Slot } from "./queue.js";
 
 export interface MemoryChannelSettings {
   readonly capacity: number;
@@ -47,7 +47,6 @@ export class MemoryChannel implements Channel {
     this.#admission = new Admission({ ...roomOf(settings), shared: sharedBudget });
     this.#limits = this.#admission.limits;
     this.#capacity = settings.capacity;
-    counters.set("ChannelCapacity", settings.capacity);
   }
 
   get limits(): Limits {
@@ -69,7 +68,6 @@ export class MemoryChannel implements Channel {
   /** New limits for the same events: growing is immediate, shrinking takes effect as events leave. */
   resize(settings: MemoryChannelSettings): void {
     this.#capacity = settings.capacity;
-    this.#counters.set("ChannelCapacity", settings.capacity);
     this.#admission.resize(roomOf(settings));
     this.#limits = this.#admission.limits;
   }
@@ -99,9 +97,16 @@ export class MemoryChannel implements Channel {
     const kept = batch.compact();
     const { length, bytes } = kept;
     this.#counters.add("EventPutAttemptCount", length);
-    const waiting = this.#admission.request(length, bytes, signal);
+    let slot: Slot | undefined;
+    const waiting = this.#admission.request(length, bytes, signal, () => {
+      slot = this.#queue.reserve();
+    });
     if (waiting) await waiting;
-    const slot = this.#queue.reserve();
+    return this.#prepared(slot as unknown as Slot, kept);
+  }
+
+  #prepared(slot: Slot, kept: EventBatch): Prepared {
+    const { length, bytes } = kept;
     return {
       commit: () => {
         slot.batch = kept;
@@ -249,4 +254,3 @@ class MemoryTake implements Take {
     this.#end(end, this.batch);
   }
 }
-

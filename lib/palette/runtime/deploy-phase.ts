@@ -1,0 +1,87 @@
+import { deliveryAborted } from "../../engine/errors.js";
+import type { FlowsEvent, NodeRed } from "./node-red.js";
+
+/**
+ * Where Node-RED stands: `running`; `deploying` from `flows:stopping` to `flows:started`, while targets may
+ * be missing; `stopping` and `stopped` when no deploy follows (the process ends, or "stop flows").
+ */
+type Phase = "starting" | "running" | "deploying" | "stopping" | "stopped";
+
+type FlowNodes = FlowsEvent["config"]["flows"];
+
+export interface PhaseEvents {
+  stopping(): void;
+  /** Flows run again, all or in part; `flows` is the whole new flow. */
+  running(flows: FlowNodes): void;
+}
+
+export class DeployPhase {
+  #phase: Phase = "starting";
+  #flows: FlowNodes = [];
+  readonly #waiting = new Set<() => void>();
+
+  constructor(red: NodeRed, events: PhaseEvents) {
+    red.events.on("flows:stopping", ({ config, diff }: FlowsEvent) => {
+      this.#flows = config.flows;
+      // Only a deploy compares two flows; at a stop Node-RED passes an empty difference without this key.
+      const isDeploy = diff !== null && diff !== undefined && "globalConfigChanged" in diff;
+      this.#phase = isDeploy ? "deploying" : "stopping";
+      if (!isDeploy) events.stopping();
+    });
+    red.events.on("flows:stopped", () => {
+      if (this.#phase === "stopping") this.#phase = "stopped";
+    });
+    const run = (flows: FlowNodes) => {
+      this.#phase = "running";
+      this.#flows = flows;
+      events.running(flows);
+      for (const wake of [...this.#waiting]) wake();
+    };
+    red.events.on("flows:started", ({ config }: FlowsEvent) => run(config.flows));
+    red.events.on("runtime-event", (event: { id?: string; payload?: { error?: unknown } | null }) => {
+      // A deploy with an unknown node type closes what changed and starts nothing: `flows:started` never
+      // comes, but all the untouched nodes go on.
+      const failed = event.id === "runtime-state" && event.payload?.error !== undefined;
+      if (failed && this.#phase === "deploying") run(this.#flows);
+    });
+  }
+
+  get running(): boolean {
+    return this.#phase === "running";
+  }
+
+  /** No deploy follows: what is refused now stays refused. */
+  get ending(): boolean {
+    return this.#phase === "stopping" || this.#phase === "stopped";
+  }
+
+  /** Flows stop for good: what the channels hold is delivered as far as time allows. */
+  get draining(): boolean {
+    return this.#phase === "stopping";
+  }
+
+  /** Resolves once the flows run. Rejects when the signal aborts. */
+  whenRunning(signal: AbortSignal): Promise<void> {
+    if (this.running) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        this.#waiting.delete(wake);
+        signal.removeEventListener("abort", withdraw);
+      };
+      const wake = () => {
+        settle();
+        resolve();
+      };
+      const withdraw = () => {
+        settle();
+        reject(deliveryAborted());
+      };
+      if (signal.aborted) {
+        reject(deliveryAborted());
+        return;
+      }
+      signal.addEventListener("abort", withdraw, { once: true });
+      this.#waiting.add(wake);
+    });
+  }
+}

@@ -1,0 +1,140 @@
+import type { Inlet } from "../../engine/contracts.js";
+import { HeadraceError } from "../../engine/errors.js";
+import type { DeployPhase } from "./deploy-phase.js";
+import { statusText } from "./language.js";
+import type { LiveNode } from "./live-node.js";
+import type { NodeFace } from "./node-face.js";
+import type { NodeRed, RedNode } from "./node-red.js";
+import { DebugInlet, type HandOver, OrdinaryInlet } from "./ordinary-inlet.js";
+import { INLET, type WireTargets, wireTargets } from "./wire-targets.js";
+
+interface KnownInlet {
+  readonly shell: RedNode;
+  readonly target: RedNode;
+  readonly inlet: Inlet;
+}
+
+/** Looks up what each port leads to, and finds circles. Done anew after each deploy. */
+export class FlowWiring {
+  readonly #red: NodeRed;
+  readonly #phase: DeployPhase;
+  /** Inlets of ordinary targets by their id: the same one while the node objects at both ends stay. */
+  #ordinary = new Map<string, KnownInlet>();
+  #onCycle = new Set<string>();
+  #bestEffort = new Set<string>();
+
+  constructor(red: NodeRed, phase: DeployPhase) {
+    this.#red = red;
+    this.#phase = phase;
+  }
+
+  onCycle(id: string): boolean {
+    return this.#onCycle.has(id);
+  }
+
+  /** Whether an ordinary node that is not a Debug node is wired to it: what is sent there cannot be tracked. */
+  bestEffort(id: string): boolean {
+    return this.#bestEffort.has(id);
+  }
+
+  showInvalid(face: NodeFace): void {
+    face.showStatus({ fill: "red", shape: "ring", text: statusText("invalid") });
+  }
+
+  lookUp(nodes: readonly LiveNode[], shells: ReadonlyMap<string, RedNode>): void {
+    const targets = new Map<string, WireTargets[]>();
+    for (const node of nodes) {
+      const shell = shells.get(node.id) as RedNode;
+      targets.set(
+        node.id,
+        node.ports.map((_, port) => wireTargets(shell, port)),
+      );
+    }
+    this.#findCycles(nodes, targets);
+    this.#bestEffort = new Set();
+    const known = this.#ordinary;
+    this.#ordinary = new Map();
+    const byId = new Map(nodes.map((node) => [node.id, node]));
+    const done = new Set<string>();
+
+    // Behind first: a routing node is a target only if it leads somewhere itself.
+    const wire = (node: LiveNode): void => {
+      if (done.has(node.id)) return;
+      done.add(node.id);
+      const shell = shells.get(node.id) as RedNode;
+      for (const [port, { flume, ordinary }] of (targets.get(node.id) ?? []).entries()) {
+        const inlets: Inlet[] = [];
+        for (const target of this.#onCycle.has(node.id) ? [] : flume) {
+          const next = byId.get(target.id);
+          if (next) wire(next);
+          const inlet = target[INLET]?.();
+          if (inlet) inlets.push(inlet);
+        }
+        for (const target of this.#onCycle.has(node.id) ? [] : ordinary) {
+          inlets.push(this.#ordinaryInlet(node, shell, port, target, known));
+          if (target.type !== "debug") this.#bestEffort.add(node.id);
+        }
+        node.ports[port]?.set(inlets);
+      }
+    };
+    for (const node of nodes) wire(node);
+  }
+
+  #ordinaryInlet(
+    node: LiveNode,
+    shell: RedNode,
+    port: number,
+    target: RedNode,
+    known: ReadonlyMap<string, KnownInlet>,
+  ): Inlet {
+    const from: HandOver = {
+      node: shell,
+      port,
+      payload: node.payload,
+      phase: this.#phase,
+      newId: () => this.#red.util.generateId(),
+    };
+    const key = `${node.id}:${port}>${target.id}`;
+    const old = known.get(key);
+    const inlet =
+      old && old.shell === shell && old.target === target
+        ? old.inlet
+        : target.type === "debug"
+          ? new DebugInlet(from, target)
+          : new OrdinaryInlet(from, target);
+    this.#ordinary.set(key, { shell, target, inlet });
+    return inlet;
+  }
+
+  #findCycles(nodes: readonly LiveNode[], targets: ReadonlyMap<string, WireTargets[]>): void {
+    const behind = new Map<string, string[]>();
+    for (const [id, ports] of targets)
+      behind.set(
+        id,
+        ports.flatMap(({ flume }) => flume.map((target) => target.id)),
+      );
+    this.#onCycle = new Set();
+    for (const node of nodes) {
+      const path = pathBackTo(node.id, behind);
+      if (!path) continue;
+      this.#onCycle.add(node.id);
+      node.face.report(new HeadraceError("FLUME_CYCLE", { path: path.join(" → ") }));
+    }
+  }
+}
+
+/** The way from a node back to itself, if there is one. */
+function pathBackTo(start: string, behind: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const seen = new Set<string>();
+  const walk = (id: string, path: string[]): string[] | undefined => {
+    for (const next of behind.get(id) ?? []) {
+      if (next === start) return [...path, next];
+      if (seen.has(next)) continue;
+      seen.add(next);
+      const found = walk(next, [...path, next]);
+      if (found) return found;
+    }
+    return undefined;
+  };
+  return walk(start, [start]);
+}

@@ -1,0 +1,90 @@
+import { ChannelRunner } from "../../engine/channel-runner.js";
+import type { ChannelComponent } from "../../engine/component.js";
+import type { Channel } from "../../engine/contracts.js";
+import { HeadraceError } from "../../engine/errors.js";
+import type { DeployPhase } from "./deploy-phase.js";
+import type { LiveNode } from "./live-node.js";
+import { MessageIntake } from "./message-intake.js";
+import { shownError } from "./node-face.js";
+import type { NodeSettings } from "./node-settings.js";
+import { fillStatus } from "./status-text.js";
+import { SupervisedStart } from "./supervised-start.js";
+
+export interface LiveChannel extends LiveNode {
+  readonly channel: Channel;
+  /** Nothing held that could still be delivered. */
+  readonly drained: boolean;
+  /** The node is disabled: it holds what it has and takes part in nothing. */
+  pause(): Promise<void>;
+}
+
+/** A channel, and the runner that takes from it for what is wired behind it. */
+export function liveChannel(
+  component: ChannelComponent,
+  settings: NodeSettings,
+  phase: DeployPhase,
+  before: Promise<unknown> | undefined,
+  /** Once it has started it is a target: wires are looked up again. */
+  onStarted: () => void,
+  /** A running channel that takes these settings over, with what it holds. */
+  running?: Channel,
+): LiveChannel {
+  const { face, config, id, ports } = settings;
+  const channel = running ?? component.create(config, face);
+  const [port] = ports;
+  const runner =
+    port &&
+    new ChannelRunner(channel, id, port, {
+      report: (error) => face.report(error),
+      onMiss: (route) => face.counters.add("EventOptionalMissCount", route.batch.length),
+    });
+  const supervised = new SupervisedStart(channel, before, {
+    report: (error) => face.report(error),
+    started: onStarted,
+  });
+  face.counters.gauge("ChannelSize", () => channel.size ?? 0);
+  face.counters.gauge("ChannelCapacity", () => channel.capacity ?? 0);
+  const entrance = () => (supervised.started ? channel : undefined);
+
+  return {
+    ...settings,
+    channel,
+    counterGroup: "CHANNEL",
+    inlet: entrance,
+    intake: new MessageIntake(entrance, phase, shownError),
+    settle() {
+      supervised.begin();
+      if (supervised.started) runner?.start();
+    },
+    get drained() {
+      return !runner || port?.current.length === 0 || ((channel.size ?? 0) === 0 && !runner.busy);
+    },
+    status() {
+      const { fill, percent } = fillStatus(channel.size ?? 0, channel.capacity ?? 0);
+      return { fill, shape: "dot", text: `${percent} %` };
+    },
+    get progress() {
+      return face.counters.get("EventTakeSuccessCount");
+    },
+    async pause() {
+      await runner?.stop();
+    },
+    async stop() {
+      await runner?.stop();
+      await supervised.stop();
+    },
+  };
+}
+
+export function isLiveChannel(node: LiveNode): node is LiveChannel {
+  return "channel" in node;
+}
+
+/** What is lost with a channel that keeps events in memory only. */
+export function eventsAtStake(node: LiveChannel): number {
+  return (node.declaration.durability ?? "none") === "none" ? (node.channel.size ?? 0) : 0;
+}
+
+export function notDrained(events: number, seconds: number): HeadraceError {
+  return new HeadraceError("FLUME_CHANNEL_NOT_DRAINED", { events, seconds });
+}

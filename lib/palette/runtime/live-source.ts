@@ -1,0 +1,69 @@
+import type { ComponentContext, SourceComponent } from "../../engine/component.js";
+import type { Source } from "../../engine/contracts.js";
+import { HeadraceError } from "../../engine/errors.js";
+import type { DeployPhase } from "./deploy-phase.js";
+import type { LiveNode } from "./live-node.js";
+import type { NodeSettings } from "./node-settings.js";
+import type { NodeStatus } from "./node-red.js";
+import { SourceOutlet } from "./source-outlet.js";
+import { rateText } from "./status-text.js";
+import { SupervisedStart } from "./supervised-start.js";
+
+/** A source: runs while something is wired behind it. */
+export function liveSource(
+  component: SourceComponent,
+  settings: NodeSettings,
+  phase: DeployPhase,
+  before: Promise<unknown> | undefined,
+): LiveNode {
+  const { face, ports, config } = settings;
+  const context: ComponentContext = face;
+  const source: Source = component.create(config, context);
+  const [port] = ports;
+  const outlet =
+    port && new SourceOutlet(port, phase, face.counters, () => face.counters.add("EventOptionalMissCount"));
+  const supervised = new SupervisedStart(
+    { start: () => (outlet ? source.start(outlet) : Promise.resolve()), stop: () => source.stop() },
+    before,
+    { report: (error) => face.report(error), started: () => undefined },
+  );
+  let mismatch: HeadraceError | undefined;
+
+  return {
+    ...settings,
+    counterGroup: "SOURCE",
+    intake: undefined,
+    inlet: () => undefined,
+    settle() {
+      if (!outlet || port.current.length === 0) return;
+      mismatch = batchMismatch(
+        component,
+        config,
+        outlet.limits.events,
+        port.current.map((inlet) => inlet.id),
+      );
+      if (mismatch) face.report(mismatch);
+      else supervised.begin();
+    },
+    status: (rate): NodeStatus =>
+      mismatch || !supervised.started
+        ? { fill: "grey", shape: "ring", text: "" }
+        : { fill: "green", shape: rate > 0 ? "dot" : "ring", text: rateText(rate) },
+    get progress() {
+      return face.counters.get("EventAcceptedCount");
+    },
+    stop: () => supervised.stop(),
+  };
+}
+
+/** Flume refuses a source whose batches its channel could never take; so do we, before it runs. */
+function batchMismatch(
+  component: SourceComponent,
+  config: NodeSettings["config"],
+  limit: number,
+  channels: readonly string[],
+): HeadraceError | undefined {
+  const batchSize = component.batchSize?.(config) ?? 1;
+  if (batchSize <= limit) return undefined;
+  return new HeadraceError("FLUME_BATCH_SIZE_ABOVE_TRANSACTION", { batchSize, limit, channel: channels.join(", ") });
+}

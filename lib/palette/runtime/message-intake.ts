@@ -1,0 +1,105 @@
+import { batchOf } from "../../engine/batch.js";
+import type { Inlet } from "../../engine/contracts.js";
+import { Delivery, expandRoutes, NEVER, routesTo } from "../../engine/delivery.js";
+import { HeadraceError, isHeadraceError } from "../../engine/errors.js";
+import { eventBytes, type FlumeEvent } from "../../engine/event.js";
+import type { DeployPhase } from "./deploy-phase.js";
+import { eventOf } from "./event-message.js";
+import type { DoneFunction, NodeMessage } from "./node-red.js";
+
+/** What may wait before a full channel: a flow that floods a node must not fill the memory. */
+const MOST_MESSAGES = 10_000;
+const MOST_BYTES = 16 * 1024 * 1024;
+/** Messages that arrive in one turn travel as one batch of at most this many. */
+const MOST_IN_BATCH = 1000;
+
+interface Waiting {
+  readonly event: FlumeEvent;
+  readonly bytes: number;
+  readonly done: DoneFunction;
+}
+
+/**
+ * Messages of ordinary nodes on their way into one Flume node. `done()` is called when the event is
+ * committed, `done(error)` when it was not accepted: the sender still has it.
+ */
+export class MessageIntake {
+  readonly #inlet: () => Inlet | undefined;
+  readonly #phase: DeployPhase;
+  readonly #shown: (error: HeadraceError) => Error;
+  #waiting: Waiting[] = [];
+  #bytes = 0;
+  #underWay = 0;
+  #delivering = false;
+
+  constructor(inlet: () => Inlet | undefined, phase: DeployPhase, shown: (error: HeadraceError) => Error) {
+    this.#inlet = inlet;
+    this.#phase = phase;
+    this.#shown = shown;
+  }
+
+  /** Messages not yet settled. */
+  get waiting(): number {
+    return this.#waiting.length + this.#underWay;
+  }
+
+  accept(message: NodeMessage, done: DoneFunction): void {
+    try {
+      if (this.waiting >= MOST_MESSAGES || this.#bytes >= MOST_BYTES) {
+        throw new HeadraceError("FLUME_INTAKE_FULL", { waiting: this.waiting });
+      }
+      const event = eventOf(message);
+      const bytes = eventBytes(event);
+      this.#waiting.push({ event, bytes, done });
+      this.#bytes += bytes;
+    } catch (error) {
+      done(this.#error(error));
+      return;
+    }
+    if (!this.#delivering) {
+      this.#delivering = true;
+      void this.#deliverWaiting();
+    }
+  }
+
+  async #deliverWaiting(): Promise<void> {
+    // One microtask, so that messages of the same turn come along.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const inlet = this.#inlet();
+      const most = Math.min(MOST_IN_BATCH, inlet?.limits.events ?? 1);
+      const batch = this.#waiting.splice(0, most);
+      this.#underWay = batch.length;
+      const error = await this.#deliver(batch);
+      this.#underWay = 0;
+      for (const { bytes, done } of batch) {
+        this.#bytes -= bytes;
+        if (error) done(error);
+        else done();
+      }
+    }
+    this.#delivering = false;
+  }
+
+  async #deliver(waiting: readonly Waiting[]): Promise<Error | undefined> {
+    const batch = batchOf(waiting.map(({ event }) => event));
+    for (;;) {
+      const inlet = this.#inlet();
+      try {
+        if (!inlet) throw new HeadraceError("FLUME_NO_TARGET");
+        await new Delivery(await expandRoutes(routesTo([inlet], batch))).attempt(NEVER);
+        return undefined;
+      } catch (error) {
+        const replaced = isHeadraceError(error) && error.code === "FLUME_STOPPED" && !this.#phase.ending;
+        if (!replaced) return this.#error(error);
+        await this.#phase.whenRunning(NEVER);
+        if (this.#inlet() === inlet) return this.#error(error);
+      }
+    }
+  }
+
+  #error(error: unknown): Error {
+    if (isHeadraceError(error)) return this.#shown(error);
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}

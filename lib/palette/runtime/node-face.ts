@@ -1,0 +1,93 @@
+import type { ComponentContext, Logger } from "../../engine/component.js";
+import { Counters } from "../../engine/counters.js";
+import { errorText, HeadraceError, isHeadraceError, reasonOf } from "../../engine/errors.js";
+import type { DeployPhase } from "./deploy-phase.js";
+import { errorCatalogue } from "./language.js";
+import type { NodeStatus, RedNode } from "./node-red.js";
+
+/** The same problem is told to Catch nodes and the log at most this often, in milliseconds; the status stays red. */
+const REPEAT_AFTER = 10_000;
+
+/** An error as Catch nodes and the log show it: message and next step in the runtime's language, and the code. */
+export function shownError(error: HeadraceError): Error {
+  const { message, next } = errorText(error, errorCatalogue());
+  const shown = new Error(`${message} ${next} [${error.code}]`, { cause: error });
+  Object.assign(shown, { code: error.code });
+  return shown;
+}
+
+/**
+ * What a component sees of Node-RED, and shows of itself. It stays while node objects come and go with
+ * deploys: `attach` binds it to the object of now.
+ */
+export class NodeFace implements ComponentContext {
+  readonly id: string;
+  readonly counters = new Counters();
+  readonly log: Logger;
+  readonly #phase: DeployPhase;
+  #shell: RedNode | undefined;
+  #problem: HeadraceError | undefined;
+  #reported = new Map<string, number>();
+  #shownStatus = "";
+
+  constructor(id: string, phase: DeployPhase) {
+    this.id = id;
+    this.#phase = phase;
+    this.log = {
+      debug: (text) => this.#shell?.debug(text),
+      info: (text) => this.#shell?.log(text),
+      warn: (text) => this.#shell?.warn(text),
+      error: (text, cause) => this.report(cause ?? new Error(text)),
+    };
+  }
+
+  get name(): string {
+    return this.#shell?.name || this.id;
+  }
+
+  get shell(): RedNode | undefined {
+    return this.#shell;
+  }
+
+  get problem(): HeadraceError | undefined {
+    return this.#problem;
+  }
+
+  attach(shell: RedNode): void {
+    this.#shell = shell;
+    this.#shownStatus = "";
+  }
+
+  detach(): void {
+    this.#shell = undefined;
+  }
+
+  report(error?: unknown): void {
+    if (error === undefined) {
+      this.#problem = undefined;
+      this.#reported.clear();
+      return;
+    }
+    const problem = isHeadraceError(error)
+      ? error
+      : new HeadraceError("FLUME_FAILED", { reason: reasonOf(error) }, error);
+    // Refusals because of a deploy or a stop are how work is handed over, not problems.
+    if (problem.code === "FLUME_STOPPED" && !this.#phase.running) return;
+    this.#problem = problem;
+    const now = Date.now();
+    if (now - (this.#reported.get(problem.message) ?? 0) < REPEAT_AFTER) return;
+    if (this.#reported.size > 100) this.#reported.clear();
+    this.#reported.set(problem.message, now);
+    const { message, next } = errorText(problem, errorCatalogue());
+    // With a message of its own, so that Catch nodes get it.
+    this.#shell?.error(shownError(problem), { flume: { code: problem.code, message, next, node: this.id } });
+  }
+
+  /** Called about once a second; sends only what changed. */
+  showStatus(status: NodeStatus): void {
+    const text = JSON.stringify(status);
+    if (text === this.#shownStatus) return;
+    this.#shownStatus = text;
+    this.#shell?.status(status);
+  }
+}

@@ -1,0 +1,37 @@
+import { reasonOf } from "../../engine/errors.js";
+import { nodeProperties } from "../../engine/common-properties.js";
+import { type FlowComponent, flowRuntime } from "./flow-runtime.js";
+import { publishMetrics } from "./metrics-endpoint.js";
+import type { DoneFunction, NodeDefinition, NodeMessage, NodeRed, RedNode, SendFunction } from "./node-red.js";
+import { INLET } from "./wire-targets.js";
+
+/** Makes a component a node type of Node-RED. All that a `node.ts` does. */
+export function registerComponent(red: NodeRed, component: FlowComponent): void {
+  const runtime = flowRuntime(red);
+  publishMetrics(red, runtime);
+
+  function FlumeNode(this: RedNode, definition: NodeDefinition): void {
+    red.nodes.createNode(this, definition);
+    runtime.attach(this, component, definition);
+    const { id } = this;
+    if (component.role !== "source") {
+      // Looked up each time: the live node may be replaced while this object stays.
+      Object.defineProperty(this, INLET, { value: () => runtime.live.get(id)?.inlet() });
+      this.on("input", (message: NodeMessage, _send: SendFunction, done: DoneFunction) => {
+        const intake = runtime.live.get(id)?.intake;
+        if (intake) intake.accept(message, done);
+        else done(runtime.notRunning());
+      });
+    }
+    this.on("close", (_removed: boolean, done: () => void) => {
+      runtime.detach(this).then(done, (error: unknown) => {
+        red.log.warn(reasonOf(error));
+        done();
+      });
+    });
+  }
+
+  const secrets = Object.entries(nodeProperties(component)).filter(([, property]) => property.kind === "secret");
+  const credentials = Object.fromEntries(secrets.map(([name]) => [name, { type: "password" }]));
+  red.nodes.registerType(component.type, FlumeNode, secrets.length > 0 ? { credentials } : {});
+}

@@ -1,0 +1,44 @@
+import { sleep, within } from "../../engine/backoff.js";
+import { eventsAtStake, isLiveChannel, notDrained } from "./live-channel.js";
+import type { LiveNode } from "./live-node.js";
+
+/** Node-RED waits 15 s for each node to close; everything here ends well inside that. */
+const STOP_MILLISECONDS = 3000;
+const DEFAULT_DRAIN_SECONDS = 5;
+const MOST_DRAIN_SECONDS = 8;
+
+/** `headrace: { drainSeconds: 5 }` in settings.js: how long channels may deliver what they hold when flows stop. */
+export function drainSeconds(settings: Readonly<Record<string, unknown>>): number {
+  const { headrace } = settings as { headrace?: { drainSeconds?: unknown } };
+  const wanted = headrace?.drainSeconds;
+  return typeof wanted === "number" && wanted >= 0 ? Math.min(wanted, MOST_DRAIN_SECONDS) : DEFAULT_DRAIN_SECONDS;
+}
+
+/** Sources stop reading, channels deliver what they hold as far as time allows, sinks flush, channels close. */
+export async function drainAndStop(
+  nodes: readonly LiveNode[],
+  settings: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const seconds = drainSeconds(settings);
+  const channels = nodes.filter(isLiveChannel);
+  const of = (group: LiveNode["counterGroup"]) => nodes.filter((node) => node.counterGroup === group);
+
+  await stopAll(of("SOURCE"));
+  const deadline = Date.now() + seconds * 1000;
+  while (Date.now() < deadline && channels.some((channel) => !channel.drained)) await sleep(10);
+  for (const channel of channels) {
+    const left = eventsAtStake(channel);
+    if (left > 0) channel.face.log.warn(notDrained(left, seconds).message);
+  }
+  await Promise.all(channels.map((channel) => channel.pause()));
+  await stopAll(of("SINK"));
+  await stopAll([...of(undefined), ...channels]);
+}
+
+async function stopAll(nodes: readonly LiveNode[]): Promise<void> {
+  // Whoever does not end in time is left behind: the process must be able to end.
+  await within(
+    STOP_MILLISECONDS,
+    Promise.all(nodes.map((node) => node.stop().catch((error: unknown) => node.face.report(error)))),
+  );
+}

@@ -1,0 +1,51 @@
+import type { FlowWiring } from "./flow-wiring.js";
+import { statusText } from "./language.js";
+import type { LiveNode } from "./live-node.js";
+import type { NodeStatus, RedNode } from "./node-red.js";
+
+/** Editors get each status as a message, without any merging, so once a second is the most. */
+const INTERVAL = 1000;
+
+/** What each node shows under itself on the canvas. */
+export class StatusBoard {
+  readonly #live: ReadonlyMap<string, LiveNode>;
+  readonly #shells: ReadonlyMap<string, RedNode>;
+  readonly #wiring: FlowWiring;
+  readonly #progress = new Map<string, number>();
+  #lastLook = performance.now();
+
+  constructor(live: ReadonlyMap<string, LiveNode>, shells: ReadonlyMap<string, RedNode>, wiring: FlowWiring) {
+    this.#live = live;
+    this.#shells = shells;
+    this.#wiring = wiring;
+  }
+
+  begin(): void {
+    setInterval(() => this.#look(), INTERVAL).unref();
+  }
+
+  #look(): void {
+    const now = performance.now();
+    const seconds = (now - this.#lastLook) / 1000;
+    this.#lastLook = now;
+    for (const id of this.#progress.keys()) if (!this.#live.has(id)) this.#progress.delete(id);
+    for (const [id, node] of this.#live) {
+      const { progress } = node;
+      const rate = (progress - (this.#progress.get(id) ?? 0)) / seconds;
+      this.#progress.set(id, progress);
+      if (this.#shells.has(id)) node.face.showStatus(this.#statusOf(node, rate));
+    }
+  }
+
+  #statusOf(node: LiveNode, rate: number): NodeStatus {
+    if (this.#wiring.onCycle(node.id)) return { fill: "red", shape: "ring", text: statusText("cycle") };
+    if (node.face.problem) return { fill: "red", shape: "ring", text: statusText("problem") };
+    const needsTarget = node.declaration.role !== "sink" && node.ports.length > 0;
+    if (needsTarget && node.ports.every((port) => port.current.length === 0)) {
+      return { fill: "yellow", shape: "ring", text: statusText("noTarget") };
+    }
+    const status = node.status(rate);
+    if (!this.#wiring.bestEffort(node.id)) return status;
+    return { ...status, text: `${status.text ?? ""} ${statusText("bestEffort")}` };
+  }
+}

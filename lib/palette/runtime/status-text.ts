@@ -1,0 +1,16 @@
+/** Events per second, short: `0/s`, `850/s`, `12.3k/s`, `4.1M/s`. */
+export function rateText(rate: number): string {
+  return `${shortNumber(rate)}/s`;
+}
+
+function shortNumber(value: number): string {
+  if (value >= 999_950) return `${(value / 1_000_000).toFixed(1)}M`;
+  if (value >= 9_950) return `${(value / 1000).toFixed(value < 99_950 ? 1 : 0)}k`;
+  return String(Math.round(value));
+}
+
+/** How full a channel is: `37 %`, and its colour by thirds as operators know it. */
+export function fillStatus(size: number, capacity: number): { fill: "green" | "yellow" | "red"; percent: number } {
+  const percent = capacity > 0 ? Math.floor((size / capacity) * 100) : 0;
+  return { fill: percent > 85 ? "red" : percent > 60 ? "yellow" : "green", percent };
+}

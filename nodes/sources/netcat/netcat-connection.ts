@@ -1,0 +1,199 @@
+import type { Socket } from "node:net";
+import { TextDecoder } from "node:util";
+import { batchOf, type EventBatch, joinBatches } from "../../../lib/engine/batch.js";
+import type { Lane, Outlet } from "../../../lib/engine/contracts.js";
+import { isHeadraceError, reasonOf } from "../../../lib/engine/errors.js";
+import { createEvent } from "../../../lib/engine/event.js";
+import { splitLines } from "../../../lib/formats/line-batch.js";
+import type { NetcatSettings } from "./netcat-source.js";
+
+/** Deliveries under way for one client; beyond that its socket is not read. */
+const MOST_UNDER_WAY = 8;
+/** Replies the client has not read yet, in bytes; beyond that its socket is not read. */
+const MOST_UNREAD_REPLIES = 64 * 1024;
+
+const OK = "OK\n";
+const OKS = Buffer.from(OK.repeat(4096), "latin1");
+const NOTHING = Buffer.alloc(0);
+
+interface Pending {
+  readonly batch: EventBatch;
+  delivery: Promise<void>;
+}
+
+/** One client: cuts its bytes into lines, delivers them in order, and answers in order. */
+export class NetcatConnection {
+  /** Resolves when the socket is closed and nothing is under way. */
+  readonly ended: Promise<void>;
+  readonly #socket: Socket;
+  readonly #settings: NetcatSettings;
+  readonly #out: Outlet;
+  readonly #lane: Lane;
+  readonly #signal: AbortSignal;
+  /** For encodings other than UTF-8, whose bytes can be cut at newlines as they are. */
+  readonly #decoder: TextDecoder | undefined;
+  readonly #pending: Pending[] = [];
+  #tail: Buffer = NOTHING;
+  #replying: Promise<void> | undefined;
+  #closing = false;
+  /** Later lines must not overtake those that are tried again. */
+  #recovering = false;
+
+  /** The socket arrives paused. `signal` withdraws what waits for room. */
+  constructor(socket: Socket, settings: NetcatSettings, out: Outlet, signal: AbortSignal) {
+    this.#socket = socket;
+    this.#settings = settings;
+    this.#out = out;
+    this.#lane = out.lane();
+    this.#signal = signal;
+    const isUtf8 = /^utf-?8$/i.test(settings.encoding);
+    this.#decoder = isUtf8 ? undefined : new TextDecoder(settings.encoding);
+    this.ended = new Promise((resolve) => {
+      socket.once("close", () => void (this.#replying ?? Promise.resolve()).then(resolve));
+    });
+    socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    // Text behind the last newline is no line: Flume drops it too, and the client got no OK for it.
+    socket.on("end", () => void this.finish());
+    socket.on("drain", () => this.#readOn());
+    // The client went away; what it sent and we delivered stays delivered.
+    socket.on("error", () => socket.destroy());
+    socket.resume();
+  }
+
+  /** Reads no more, answers what is under way, and closes. */
+  async finish(): Promise<void> {
+    this.#closing = true;
+    this.#socket.pause();
+    await this.#replying;
+    this.#socket.end();
+    // Reading what the client may still send lets the socket see its end and close.
+    this.#socket.removeAllListeners("data");
+    this.#socket.resume();
+    if (!this.#socket.readableEnded) this.#socket.destroySoon();
+    await this.ended;
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#closing) return;
+    const bytes = this.#decoder ? Buffer.from(this.#decoder.decode(chunk, { stream: true }), "utf8") : chunk;
+    const longest = this.#settings.maxLineLength - 1;
+    const tooLong = (text: Buffer) => text.length > longest && text.toString("utf8").length > longest;
+
+    let start = 0;
+    const parts: EventBatch[] = [];
+    if (this.#tail.length > 0) {
+      const end = bytes.indexOf(10);
+      const line = Buffer.concat([this.#tail, end === -1 ? bytes : bytes.subarray(0, end)]);
+      if (tooLong(line)) return this.#refuseLine();
+      if (end === -1) {
+        this.#tail = line;
+        return;
+      }
+      parts.push(batchOf([createEvent(line)]));
+      start = end + 1;
+    }
+    const lines = splitLines(bytes, start, longest, (from, to) => tooLong(bytes.subarray(from, to)));
+    if (lines.batch.length > 0) parts.push(lines.batch);
+    // A copy: a view would keep the whole read alive for as long as the line takes to end.
+    this.#tail = lines.rest < bytes.length ? Buffer.from(bytes.subarray(lines.rest)) : NOTHING;
+    if (parts.length > 0) this.#deliver(joinBatches(parts));
+    if (lines.tooLong || tooLong(this.#tail)) this.#refuseLine();
+  }
+
+  #deliver(batch: EventBatch): void {
+    const { events, bytes } = this.#out.limits;
+    for (let start = 0; start < batch.length; ) {
+      let end = Math.min(batch.length, start + events);
+      while (end - start > 1 && batch.slice(start, end).bytes > bytes) end = start + ((end - start) >> 1);
+      this.#pending.push(this.#begin(batch.slice(start, end)));
+      start = end;
+    }
+    this.#replying ??= this.#reply();
+    if (this.#mustWait()) this.#socket.pause();
+  }
+
+  #begin(batch: EventBatch): Pending {
+    const delivery = this.#lane.deliver(batch, this.#signal);
+    // Looked at in order, perhaps long after it was rejected.
+    delivery.catch(() => undefined);
+    return { batch, delivery };
+  }
+
+  /** Answers deliveries in the order of the lines. Never rejects. */
+  async #reply(): Promise<void> {
+    for (let first = this.#pending[0]; first; first = this.#pending[0]) {
+      try {
+        await first.delivery;
+        this.#acknowledge(first.batch.length);
+      } catch (error) {
+        await this.#recover(first.batch, error);
+      }
+      this.#pending.shift();
+      this.#readOn();
+    }
+    this.#replying = undefined;
+  }
+
+  /**
+   * A batch was rejected and those behind it were stopped. Flume has one transaction for each line, so its
+   * lines are tried singly: those that fit are accepted, each of the others gets its own FAILED.
+   */
+  async #recover(batch: EventBatch, error: unknown): Promise<void> {
+    this.#recovering = true;
+    this.#socket.pause();
+    const behind = this.#pending.slice(1);
+    const results = await Promise.allSettled(behind.map(({ delivery }) => delivery));
+    this.#lane.reset();
+    if (batch.length === 1) this.#fail(error);
+    else {
+      for (let i = 0; i < batch.length && !this.#signal.aborted; i++) {
+        try {
+          await this.#out.deliver(batch.slice(i, i + 1), this.#signal);
+          this.#acknowledge(1);
+        } catch (single) {
+          this.#fail(single);
+        }
+      }
+    }
+    for (const [i, pending] of behind.entries()) {
+      if (results[i]?.status === "rejected") pending.delivery = this.#begin(pending.batch).delivery;
+    }
+    this.#recovering = false;
+  }
+
+  #acknowledge(events: number): void {
+    if (!this.#settings.ackEveryEvent || !this.#socket.writable) return;
+    for (let left = events; left > 0; left -= 4096) {
+      this.#socket.write(OKS.subarray(0, Math.min(left, 4096) * OK.length));
+    }
+  }
+
+  /** Sent even when acknowledgements are off, as Flume does. */
+  #fail(error: unknown): void {
+    if (this.#signal.aborted || !this.#socket.writable) return;
+    const reason = isHeadraceError(error) ? error.message : reasonOf(error);
+    this.#socket.write(`FAILED: ${reason.replace(/[\r\n]+/g, " ")}\n`);
+  }
+
+  #refuseLine(): void {
+    const { maxLineLength } = this.#settings;
+    this.#closing = true;
+    this.#tail = NOTHING;
+    this.#socket.pause();
+    void (this.#replying ?? Promise.resolve()).then(() => {
+      if (this.#socket.writable) {
+        this.#socket.write(`FAILED: Event exceeds the maximum length (${maxLineLength} chars, including newline)\n`);
+      }
+      return this.finish();
+    });
+  }
+
+  #mustWait(): boolean {
+    if (this.#recovering) return true;
+    return this.#pending.length >= MOST_UNDER_WAY || this.#socket.writableLength > MOST_UNREAD_REPLIES;
+  }
+
+  #readOn(): void {
+    if (!this.#closing && this.#socket.isPaused() && !this.#mustWait()) this.#socket.resume();
+  }
+}
