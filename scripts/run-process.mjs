@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { onNpmGone } from "./parent.mjs";
 import { root } from "./paths.mjs";
 
 /**
@@ -14,7 +15,9 @@ export function run(command, args, options = {}) {
     const forward = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
     process.on("SIGINT", forward);
     process.on("SIGTERM", forward);
+    const unwatch = onNpmGone(() => child.kill("SIGTERM"));
     const release = () => {
+      unwatch();
       process.off("SIGINT", forward);
       process.off("SIGTERM", forward);
     };

@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "./build.mjs";
+import { onNpmGone } from "./parent.mjs";
 import { root } from "./paths.mjs";
 import { setup } from "./setup.mjs";
 import { isFree, nextFree } from "./start/ports.mjs";
@@ -16,7 +17,7 @@ const NETCAT_PORT = 44444;
 const IMPATIENT_AFTER_MS = 1_000;
 
 const { node } = await setup();
-if (!(await build())) throw new Error("The build failed: the errors are listed above.");
+if (!(await build())) console.error("There are type errors, listed above: starting all the same.");
 
 const { credentialSecret } = prepareUserDir();
 const port = await nextFree(PREFERRED_PORT);
@@ -57,16 +58,9 @@ createInterface({ input: /** @type {import('node:stream').Readable} */ (child.st
 /** When the first request to stop came. */
 let stopping = 0;
 for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
-  process.on(signal, () => {
-    if (stopping === 0) {
-      stopping = Date.now();
-      console.log("\nStopping: what is under way is finished first.");
-      child.kill("SIGTERM");
-    } else if (Date.now() - stopping > IMPATIENT_AFTER_MS) {
-      child.kill("SIGKILL");
-    }
-  });
+  process.on(signal, stop);
 }
+onNpmGone(stop);
 
 child.on("error", (error) => {
   console.error(error.message);
@@ -77,6 +71,16 @@ child.on("exit", (code, signal) => {
   const stoppedAsAsked = stopping > 0 && signal === "SIGTERM";
   process.exitCode = stoppedAsAsked ? 0 : (code ?? 128 + (signal ? constants.signals[signal] : 0));
 });
+
+function stop() {
+  if (stopping === 0) {
+    stopping = Date.now();
+    console.log("\nStopping: what is under way is finished first.");
+    child.kill("SIGTERM");
+  } else if (Date.now() - stopping > IMPATIENT_AFTER_MS) {
+    child.kill("SIGKILL");
+  }
+}
 
 function announce() {
   const flows = join(userDir, "flows.json");

@@ -24,6 +24,8 @@ const mocha = [
   ...["--reporter", join(root, "scripts", "mocha-reporter.cjs")],
   ...["--timeout", "20000"],
   ...(process.env.CI === "true" ? ["--forbid-only"] : []),
+  // CI=true alone makes mocha write colours into log files.
+  ...(process.stdout.isTTY ? [] : ["--no-color"]),
   ...options,
   ...paths,
 ];

@@ -3,7 +3,9 @@
 const { HEADRACE_ROOT, HEADRACE_PORT, HEADRACE_CREDENTIAL_SECRET } = process.env;
 
 // When the script that started this process is killed outright, nobody is left to pass a signal on.
-process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+const stop = () => process.kill(process.pid, "SIGTERM");
+if (process.connected) process.once("disconnect", stop);
+else stop();
 
 module.exports = {
   uiHost: "127.0.0.1",
