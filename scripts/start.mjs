@@ -9,7 +9,7 @@ import { onNpmGone } from "./parent.mjs";
 import { root } from "./paths.mjs";
 import { setup } from "./setup.mjs";
 import { isFree, nextFree } from "./start/ports.mjs";
-import { prepareUserDir, userDir } from "./start/user-dir.mjs";
+import { ownUserDir, prepareUserDir } from "./start/user-dir.mjs";
 
 const PREFERRED_PORT = Number(process.env.PORT ?? 1880);
 const NETCAT_PORT = 44444;
@@ -19,7 +19,8 @@ const IMPATIENT_AFTER_MS = 1_000;
 const { node } = await setup();
 if (!(await build())) console.error("There are type errors, listed above: starting all the same.");
 
-const { credentialSecret } = prepareUserDir();
+const userDir = process.env.HEADRACE_USER_DIR ?? ownUserDir;
+const { credentialSecret } = prepareUserDir(userDir);
 const port = await nextFree(PREFERRED_PORT);
 if (port !== PREFERRED_PORT) console.log(`Port ${PREFERRED_PORT} is taken: using ${port}.`);
 const netcatIsFree = await isFree(NETCAT_PORT);
