@@ -1,0 +1,116 @@
+import { isShown, problemOf, type Properties, type Property } from "../../engine/properties.js";
+import { type FieldElement, readField, writeField } from "./field-value.js";
+import { showProblem } from "./problem-line.js";
+import { sharedText } from "./texts.js";
+import { isEnvironmentVariable, type Values } from "./validation.js";
+
+/** Ids must be unique on the page, and lists have many equal fields. */
+let lastId = 0;
+
+/** The fields of one entry of a list. `label` gives the text of a field: label, help, or an option. */
+export class EntryFields {
+  readonly element = document.createElement("div");
+  readonly #properties: Properties;
+  readonly #fields = new Map<string, { field: FieldElement; row: HTMLElement; problem: HTMLElement }>();
+
+  constructor(properties: Properties, values: Values, label: (path: string) => string, changed: () => void) {
+    this.#properties = properties;
+    this.element.className = "headrace-entry-fields";
+    for (const [name, property] of Object.entries(properties)) {
+      this.element.append(this.#row(name, property, values[name] ?? property.default, label));
+    }
+    this.element.addEventListener("input", () => {
+      this.refresh(label);
+      changed();
+    });
+    this.refresh(label);
+  }
+
+  get values(): Record<string, unknown> {
+    const entries = [...this.#fields].map(([name, { field }]) => {
+      const property = this.#properties[name] as Property;
+      return [name, readField(property, field)];
+    });
+    return Object.fromEntries(entries) as Record<string, unknown>;
+  }
+
+  focus(): void {
+    this.element.querySelector<HTMLElement>("input, select")?.focus();
+  }
+
+  refresh(label: (path: string) => string): void {
+    const { values } = this;
+    for (const [name, { field, row, problem }] of this.#fields) {
+      const property = this.#properties[name] as Property;
+      row.hidden = !isShown(property, this.#properties, values);
+      const skip = row.hidden || isEnvironmentVariable(values[name]);
+      const found = skip ? undefined : problemOf(property, values[name], label(`${name}.label`));
+      showProblem(problem, field, found ? [found] : []);
+    }
+  }
+
+  #row(name: string, property: Property, value: unknown, label: (path: string) => string): HTMLElement {
+    const id = `headrace-entry-${++lastId}`;
+    const row = document.createElement("div");
+    row.className = `headrace-entry-row headrace-field-${property.kind}`;
+    row.dataset["field"] = name;
+    const field = fieldOf(property, (option) => label(`${name}.options.${option}`));
+    field.id = id;
+    field.setAttribute("aria-describedby", `${id}-problem`);
+    if (property.required) field.setAttribute("aria-required", "true");
+    writeField(property, field, value);
+    const caption = document.createElement("label");
+    caption.htmlFor = id;
+    caption.textContent = label(`${name}.label`);
+    if (property.required) caption.append(requiredMark());
+    const help = label(`${name}.help`);
+    const key = property.flumeKey ? sharedText("form.flumeKeyIs", { key: property.flumeKey }) : "";
+    row.title = [help, key].filter(Boolean).join("\n");
+    const control = document.createElement("div");
+    control.className = "headrace-entry-control";
+    control.append(field);
+    if (property.kind === "number" && property.unit) control.append(unitOf(property.unit));
+    const problem = document.createElement("div");
+    problem.className = "headrace-problem";
+    problem.id = `${id}-problem`;
+    problem.setAttribute("role", "alert");
+    if (property.kind === "boolean") control.append(caption);
+    else row.append(caption);
+    control.append(problem);
+    row.append(control);
+    this.#fields.set(name, { field, row, problem });
+    return row;
+  }
+}
+
+function fieldOf(property: Property, optionText: (option: string) => string): FieldElement {
+  if (property.kind === "choice") {
+    const select = document.createElement("select");
+    for (const option of property.options) select.append(new Option(optionText(option), option));
+    return select;
+  }
+  const input = document.createElement("input");
+  input.type = property.kind === "boolean" ? "checkbox" : property.kind === "secret" ? "password" : "text";
+  input.autocomplete = "off";
+  input.spellcheck = false;
+  if (property.kind === "number") {
+    input.inputMode = "numeric";
+    input.placeholder = String(property.default);
+  }
+  return input;
+}
+
+function requiredMark(): HTMLElement {
+  const mark = document.createElement("span");
+  mark.className = "headrace-required";
+  mark.title = sharedText("form.required");
+  mark.textContent = "*";
+  return mark;
+}
+
+function unitOf(unit: string): HTMLElement {
+  const element = document.createElement("span");
+  element.className = "headrace-unit";
+  element.textContent = sharedText(`units.${unit}`);
+  return element;
+}
