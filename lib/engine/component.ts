@@ -42,12 +42,31 @@ export interface Logger {
   error(text: string, cause?: unknown): void;
 }
 
+/** Settings that several components share: a config node of Node-RED, read by its declaration. */
+export interface SharedSettings {
+  readonly id: string;
+  readonly name: string;
+  /** Parsed values, secrets included. Of a `tls-config` node: the options for `node:tls`. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** What this config node refers to itself, by property. */
+  readonly shared: Readonly<Record<string, SharedSettings>>;
+}
+
+/** Declares what a config node holds; it does not run. */
+export interface ConfigComponent<P extends Properties = Properties> extends Declaration<P> {
+  readonly role: "config";
+}
+
 /** What a running component may use of its surroundings. */
 export interface ComponentContext {
+  /** The config nodes that this component's `node` properties refer to, by property. */
+  readonly shared: Readonly<Record<string, SharedSettings>>;
   /** The node's id: stable across deploys. */
   readonly id: string;
   /** The node's name, or its id. */
   readonly name: string;
+  /** A folder of this node's own for files that must outlive the process; not made until somebody writes there. */
+  readonly storage: string;
   readonly log: Logger;
   readonly counters: Counters;
   /** A problem that does not stop the component: red status and a Catch-able error. Called with nothing when it is over. */

@@ -4,9 +4,11 @@ import { definitionSource } from "./definition.mjs";
 import { engineProperties, findComponents } from "./components.mjs";
 import { referencePage } from "./docs.mjs";
 import { pluginHtml, pluginSource } from "./editor-plugin.mjs";
+import { errorsPage } from "./errors-page.mjs";
 import { formHtml } from "./form.mjs";
 import { helpHtml } from "./help.mjs";
 import { packageJson } from "./package-block.mjs";
+import { readmeWithTable } from "./readme-table.mjs";
 import { languages, plugin, readCatalogue, textAt } from "./texts.mjs";
 
 /**
@@ -57,6 +59,8 @@ export function generatedFiles({ root, dist }) {
   const catalogue = readCatalogue(root, "en-US");
   return {
     "package.json": packageJson(root, components),
+    "README.md": readmeWithTable(root, components, catalogue),
+    "docs/errors.md": errorsPage(root),
     ...Object.fromEntries(
       components.map(({ declaration }) => [
         `docs/nodes/${declaration.type}.md`,

@@ -60,14 +60,14 @@ export class FlowRuntime {
     const old = this.#live.get(id);
     const face = old?.face ?? new NodeFace(id, this.#phase);
     face.attach(shell);
-    const read = readDefinition(component, definition, shell.credentials);
+    const read = readDefinition(this.#red, component, definition, shell.credentials);
     if (read.problems.length > 0) {
       this.#refuse(shell, face, read.problems);
       return;
     }
     if (old?.key === read.key) return;
     face.report();
-    const settings = settingsOf(component, read, face, this.#phase);
+    const settings = settingsOf(this.#red, component, read, face, this.#phase);
     this.#live.set(id, this.#create(component, settings, old));
   }
 

@@ -2,6 +2,7 @@ import { ChannelRunner } from "../../engine/channel-runner.js";
 import type { ChannelComponent } from "../../engine/component.js";
 import type { Channel } from "../../engine/contracts.js";
 import { HeadraceError } from "../../engine/errors.js";
+import { contextOf } from "./component-context.js";
 import type { DeployPhase } from "./deploy-phase.js";
 import type { LiveNode } from "./live-node.js";
 import { MessageIntake } from "./message-intake.js";
@@ -30,7 +31,7 @@ export function liveChannel(
   running?: Channel,
 ): LiveChannel {
   const { face, config, id, ports } = settings;
-  const channel = running ?? component.create(config, face);
+  const channel = running ?? component.create(config, contextOf(settings));
   const [port] = ports;
   const runner =
     port &&

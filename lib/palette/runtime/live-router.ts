@@ -2,6 +2,7 @@ import type { EventBatch } from "../../engine/batch.js";
 import type { PortInlets, Router, RoutingComponent, RoutingContext } from "../../engine/component.js";
 import type { Inlet, Limits, Prepared, Route } from "../../engine/contracts.js";
 import { commonLimits, Delivery, expandRoutes } from "../../engine/delivery.js";
+import { contextOf } from "./component-context.js";
 import type { DeployPhase } from "./deploy-phase.js";
 import type { LiveNode } from "./live-node.js";
 import { MessageIntake } from "./message-intake.js";
@@ -16,16 +17,10 @@ export function liveRouter(component: RoutingComponent, settings: NodeSettings, 
     length: deadLetterPort ?? ports.length,
     at: (port) => ports[port]?.current ?? [],
   };
-  const context: RoutingContext = {
-    id,
-    get name() {
-      return face.name;
-    },
-    log: face.log,
-    counters: face.counters,
-    report: (error) => face.report(error),
-    refusal,
-  };
+  // Defined on top of it, not copied from it: its name is looked up each time.
+  const context: RoutingContext = Object.defineProperty(contextOf(settings) as RoutingContext, "refusal", {
+    value: refusal,
+  });
   const router = component.create(config, context);
   const inlet = router.inlet?.(outputs) ?? new PassingInlet(id, router, outputs, face.counters);
   const entrance = () => (ports.some((port) => port.current.length > 0) ? inlet : undefined);

@@ -2,6 +2,7 @@ import { within } from "../../engine/backoff.js";
 import type { EventBatch } from "../../engine/batch.js";
 import type { SinkComponent, SinkContext } from "../../engine/component.js";
 import { SinkInlet } from "../../engine/sink-inlet.js";
+import { contextOf } from "./component-context.js";
 import { DebugSidebar } from "./debug-sidebar.js";
 import type { DeployPhase } from "./deploy-phase.js";
 import type { LiveNode } from "./live-node.js";
@@ -25,16 +26,10 @@ export function liveSink(
 ): LiveNode {
   const { face, config, refusal, id } = settings;
   const sidebar = new DebugSidebar(red, face);
-  const context: SinkContext = {
-    id,
-    get name() {
-      return face.name;
-    },
-    log: face.log,
-    counters: face.counters,
-    report: (error) => face.report(error),
-    debug: (batch: EventBatch, format: (index: number) => string) => sidebar.show(batch.length, format),
-  };
+  // Defined on top of it, not copied from it: its name is looked up each time.
+  const context: SinkContext = Object.defineProperty(contextOf(settings) as SinkContext, "debug", {
+    value: (batch: EventBatch, format: (index: number) => string) => sidebar.show(batch.length, format),
+  });
   const sink = component.create(config, context);
   const inlet = new SinkInlet(id, sink, face.counters, refusal);
   const supervised = new SupervisedStart(sink, before, {

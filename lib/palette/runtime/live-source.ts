@@ -1,6 +1,7 @@
-import type { ComponentContext, SourceComponent } from "../../engine/component.js";
+import type { SourceComponent } from "../../engine/component.js";
 import type { Source } from "../../engine/contracts.js";
 import { HeadraceError } from "../../engine/errors.js";
+import { contextOf } from "./component-context.js";
 import type { DeployPhase } from "./deploy-phase.js";
 import type { LiveNode } from "./live-node.js";
 import type { NodeSettings } from "./node-settings.js";
@@ -17,8 +18,7 @@ export function liveSource(
   before: Promise<unknown> | undefined,
 ): LiveNode {
   const { face, ports, config } = settings;
-  const context: ComponentContext = face;
-  const source: Source = component.create(config, context);
+  const source: Source = component.create(config, contextOf(settings));
   const [port] = ports;
   const outlet =
     port && new SourceOutlet(port, phase, face.counters, () => face.counters.add("EventOptionalMissCount"));

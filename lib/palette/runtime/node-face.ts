@@ -1,4 +1,4 @@
-import type { ComponentContext, Logger } from "../../engine/component.js";
+import type { Logger } from "../../engine/component.js";
 import { Counters } from "../../engine/counters.js";
 import { errorText, HeadraceError, isHeadraceError, reasonOf } from "../../engine/errors.js";
 import type { DeployPhase } from "./deploy-phase.js";
@@ -17,10 +17,10 @@ export function shownError(error: HeadraceError): Error {
 }
 
 /**
- * What a component sees of Node-RED, and shows of itself. It stays while node objects come and go with
+ * A node as Node-RED and its users see it: log, errors, status. It stays while node objects come and go with
  * deploys: `attach` binds it to the object of now.
  */
-export class NodeFace implements ComponentContext {
+export class NodeFace {
   readonly id: string;
   readonly counters = new Counters();
   readonly log: Logger;

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   deadLetterPort,
   nodeProperties,
@@ -5,15 +6,16 @@ import {
   type PayloadForm,
   type RefusalPolicy,
 } from "../../engine/common-properties.js";
-import type { Declaration } from "../../engine/component.js";
+import type { Declaration, SharedSettings } from "../../engine/component.js";
 import type { Inlet } from "../../engine/contracts.js";
 import type { HeadraceError } from "../../engine/errors.js";
 import { readConfig } from "../../engine/properties.js";
 import { RefusalExit } from "../../engine/refusal.js";
 import type { DeployPhase } from "./deploy-phase.js";
 import type { NodeFace } from "./node-face.js";
-import type { NodeDefinition } from "./node-red.js";
+import type { NodeDefinition, NodeRed } from "./node-red.js";
 import { PortWiring } from "./port-wiring.js";
+import { sharedSettingsOf } from "./shared-settings.js";
 
 /** What every live node has: its settings, read once, and its ports. */
 export interface NodeSettings {
@@ -23,30 +25,50 @@ export interface NodeSettings {
   readonly face: NodeFace;
   /** The component's own properties, parsed. */
   readonly config: Record<string, never>;
+  readonly shared: Readonly<Record<string, SharedSettings>>;
+  /** See ComponentContext. */
+  readonly storage: string;
   readonly payload: PayloadForm;
   readonly ports: readonly PortWiring[];
   readonly deadLetterPort: number | undefined;
   readonly refusal: RefusalExit | undefined;
 }
 
+function userDirectory(red: NodeRed): string {
+  const { userDir } = red.settings;
+  return typeof userDir === "string" ? userDir : process.cwd();
+}
+
+export interface ReadDefinition {
+  readonly config: Record<string, unknown>;
+  readonly shared: Readonly<Record<string, SharedSettings>>;
+  readonly problems: HeadraceError[];
+  readonly key: string;
+}
+
 /** A node's definition, read by its declaration. `key` tells whether two definitions mean the same. */
 export function readDefinition(
+  red: NodeRed,
   declaration: Declaration,
   definition: NodeDefinition,
   credentials: Readonly<Record<string, string>> | undefined,
-): { config: Record<string, unknown>; problems: HeadraceError[]; key: string } {
+): ReadDefinition {
   const raw = { ...definition, ...credentials };
   const { config, problems } = readConfig(nodeProperties(declaration), raw, declaration.limits);
-  return { config, problems, key: JSON.stringify([declaration.type, config]) };
+  const { shared, problems: unusable } = sharedSettingsOf(red, declaration, config);
+  // A change in a config node is a change of everyone who refers to it.
+  const key = JSON.stringify([declaration.type, config, shared]);
+  return { config, shared, problems: [...problems, ...unusable], key };
 }
 
 export function settingsOf(
+  red: NodeRed,
   declaration: Declaration,
-  read: { config: Record<string, unknown>; key: string },
+  read: ReadDefinition,
   face: NodeFace,
   phase: DeployPhase,
 ): NodeSettings {
-  const { config, key } = read;
+  const { config, shared, key } = read;
   const ports: PortWiring[] = [];
   for (let i = outputPorts(declaration, config); i > 0; i--) ports.push(new PortWiring(phase));
   const lastPort = deadLetterPort(declaration, config);
@@ -59,6 +81,8 @@ export function settingsOf(
     face,
     // The reader has checked it against the declaration; components are typed by it.
     config: config as Record<string, never>,
+    shared,
+    storage: join(userDirectory(red), "headrace", face.id.replace(/[^\w.-]/g, "_")),
     payload: (config["payload"] as PayloadForm | undefined) ?? "auto",
     ports,
     deadLetterPort: lastPort,

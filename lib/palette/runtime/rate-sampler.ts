@@ -14,7 +14,7 @@ export class RateSampler {
 
   /** How many of `events` to show: the first ones. */
   admit(events: number): number {
-    this.#timer ??= setTimeout(() => this.#endSecond(), 1000).unref();
+    if (!this.#timer) this.#timer = setTimeout(() => this.#endSecond(), 1000).unref();
     const shown = Math.min(events, this.#left);
     this.#left -= shown;
     this.#skipped += events - shown;

@@ -1,8 +1,12 @@
 import { reasonOf } from "../../engine/errors.js";
 import { nodeProperties } from "../../engine/common-properties.js";
+import type { ConfigComponent, Declaration, SharedSettings } from "../../engine/component.js";
 import { type FlowComponent, flowRuntime } from "./flow-runtime.js";
 import { publishMetrics } from "./metrics-endpoint.js";
+import { shownError } from "./node-face.js";
 import type { DoneFunction, NodeDefinition, NodeMessage, NodeRed, RedNode, SendFunction } from "./node-red.js";
+import { readDefinition } from "./node-settings.js";
+import { SHARED_SETTINGS } from "./shared-settings.js";
 import { INLET } from "./wire-targets.js";
 
 /** Makes a component a node type of Node-RED. All that a `node.ts` does. */
@@ -31,7 +35,23 @@ export function registerComponent(red: NodeRed, component: FlowComponent): void 
     });
   }
 
+  red.nodes.registerType(component.type, FlumeNode, credentialsOf(component));
+}
+
+/** Makes a declaration a config node: it holds settings for the nodes that refer to it. */
+export function registerConfig(red: NodeRed, component: ConfigComponent): void {
+  function ConfigNode(this: RedNode, definition: NodeDefinition): void {
+    red.nodes.createNode(this, definition);
+    const { config, shared, problems } = readDefinition(red, component, definition, this.credentials);
+    for (const problem of problems) this.error(shownError(problem));
+    const settings: SharedSettings = { id: this.id, name: this.name || this.id, config, shared };
+    Object.defineProperty(this, SHARED_SETTINGS, { value: () => (problems.length > 0 ? undefined : settings) });
+  }
+  red.nodes.registerType(component.type, ConfigNode, credentialsOf(component));
+}
+
+function credentialsOf(component: Declaration): Record<string, unknown> {
   const secrets = Object.entries(nodeProperties(component)).filter(([, property]) => property.kind === "secret");
   const credentials = Object.fromEntries(secrets.map(([name]) => [name, { type: "password" }]));
-  red.nodes.registerType(component.type, FlumeNode, secrets.length > 0 ? { credentials } : {});
+  return secrets.length > 0 ? { credentials } : {};
 }
