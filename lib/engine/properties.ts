@@ -20,7 +20,7 @@ export interface TextProperty extends PropertyBase {
   readonly kind: "text";
   readonly default: string;
   /** What the text must be; checked in the form and at deploy. */
-  readonly format?: "regex" | "charset" | "directory" | "host" | "header";
+  readonly format?: "regex" | "charset" | "directory" | "host" | "header" | "file-name";
 }
 export interface NumberProperty extends PropertyBase {
   readonly kind: "number";
@@ -251,6 +251,10 @@ function readNumber(property: NumberProperty, raw: unknown, field: string, probl
   return value;
 }
 
+/** Cannot lead out of a directory, whatever stands around it: no separator of any system, no `..`, no control character. */
+// oxlint-disable-next-line no-control-regex
+const FILE_NAME_PART = /^(?!.*\.\.)[^/\\\u0000-\u001f\u007f]*$/;
+
 function checkFormat(property: TextProperty, value: string, field: string, problems: HeadraceError[]): void {
   if (property.format === "regex") {
     try {
@@ -266,6 +270,9 @@ function checkFormat(property: TextProperty, value: string, field: string, probl
     } catch {
       problems.push(new HeadraceError("FLUME_CONFIG_CHARSET", { field, value }));
     }
+  }
+  if (property.format === "file-name" && !FILE_NAME_PART.test(value)) {
+    problems.push(new HeadraceError("FLUME_CONFIG_FILE_NAME", { field, value }));
   }
 }
 

@@ -1,0 +1,30 @@
+import type { SinkComponent } from "../../../lib/engine/component.js";
+import { boolean, choice, number, text } from "../../../lib/engine/properties.js";
+import { TEXT_SERIALIZERS } from "../../../lib/formats/event-serializer.js";
+import { PATH_MANAGERS } from "./file-names.js";
+import { FileRollSink } from "./file-roll-sink.js";
+
+const properties = {
+  directory: text("", { flumeKey: "sink.directory", required: true, format: "directory" }),
+  /** 0: never. The most is what a timer can hold. */
+  rollInterval: number(30, { flumeKey: "sink.rollInterval", max: 2_147_483, unit: "s" }),
+  batchSize: number(100, { flumeKey: "sink.batchSize", min: 1, max: 1_000_000, unit: "events" }),
+  serializer: choice(TEXT_SERIALIZERS, "TEXT", { flumeKey: "sink.serializer" }),
+  appendNewline: boolean(true, { flumeKey: "sink.serializer.appendNewline" }),
+  pathManager: choice(PATH_MANAGERS, "DEFAULT", { flumeKey: "sink.pathManager" }),
+  prefix: text("", { flumeKey: "sink.pathManager.prefix", format: "file-name" }),
+  extension: text("", { flumeKey: "sink.pathManager.extension", format: "file-name" }),
+  fsync: boolean(false, { advanced: true }),
+};
+
+export const component: SinkComponent<typeof properties> = {
+  type: "flume-file-roll-sink",
+  role: "sink",
+  flumeType: "file_roll",
+  properties,
+  icon: "flume-file-roll-sink.svg",
+  outputs: 0,
+  guarantee: "at-least-once",
+  labelProperty: "directory",
+  create: (config, context) => new FileRollSink(config, context),
+};
