@@ -113,10 +113,14 @@ export class FlowWiring {
         id,
         ports.flatMap(({ flume }) => flume.map((target) => target.id)),
       );
+    const before = this.#onCycle;
     this.#onCycle = new Set();
     for (const node of nodes) {
       const path = pathBackTo(node.id, behind);
-      if (!path) continue;
+      if (!path) {
+        if (before.has(node.id)) node.face.report();
+        continue;
+      }
       this.#onCycle.add(node.id);
       node.face.report(new HeadraceError("FLUME_CYCLE", { path: path.join(" → ") }));
     }

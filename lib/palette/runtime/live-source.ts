@@ -3,6 +3,7 @@ import type { Source } from "../../engine/contracts.js";
 import { HeadraceError } from "../../engine/errors.js";
 import { contextOf } from "./component-context.js";
 import type { DeployPhase } from "./deploy-phase.js";
+import { statusText } from "./language.js";
 import type { LiveNode } from "./live-node.js";
 import type { NodeSettings } from "./node-settings.js";
 import type { NodeStatus } from "./node-red.js";
@@ -36,18 +37,23 @@ export function liveSource(
     inlet: () => undefined,
     settle() {
       if (!outlet || port.current.length === 0) return;
+      const before = mismatch;
       mismatch = batchMismatch(
         component,
         config,
         outlet.limits.events,
         port.current.map((inlet) => inlet.id),
       );
-      if (mismatch) face.report(mismatch);
-      else supervised.begin();
+      if (mismatch) {
+        face.report(mismatch);
+        return;
+      }
+      if (before) face.report();
+      supervised.begin();
     },
     status: (rate): NodeStatus =>
       mismatch || !supervised.started
-        ? { fill: "grey", shape: "ring", text: "" }
+        ? { fill: "grey", shape: "ring", text: statusText("starting") }
         : { fill: "green", shape: rate > 0 ? "dot" : "ring", text: rateText(rate) },
     get progress() {
       return face.counters.get("EventAcceptedCount");
