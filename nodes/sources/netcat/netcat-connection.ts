@@ -9,6 +9,8 @@ import type { NetcatSettings } from "./netcat-source.js";
 
 /** Deliveries under way for one client; beyond that its socket is not read. */
 const MOST_UNDER_WAY = 8;
+/** The same in bytes: with a thousand clients before a full channel it is this that bounds the memory. */
+const MOST_BYTES_UNDER_WAY = 128 * 1024;
 /** Replies the client has not read yet, in bytes; beyond that its socket is not read. */
 const MOST_UNREAD_REPLIES = 64 * 1024;
 
@@ -33,6 +35,7 @@ export class NetcatConnection {
   /** For encodings other than UTF-8, whose bytes can be cut at newlines as they are. */
   readonly #decoder: TextDecoder | undefined;
   readonly #pending: Pending[] = [];
+  #pendingBytes = 0;
   #tail: Buffer = NOTHING;
   #replying: Promise<void> | undefined;
   #closing = false;
@@ -105,7 +108,9 @@ export class NetcatConnection {
     for (let start = 0; start < batch.length; ) {
       let end = Math.min(batch.length, start + events);
       while (end - start > 1 && batch.slice(start, end).bytes > bytes) end = start + ((end - start) >> 1);
-      this.#pending.push(this.#begin(batch.slice(start, end)));
+      const part = batch.slice(start, end);
+      this.#pending.push(this.#begin(part));
+      this.#pendingBytes += part.bytes;
       start = end;
     }
     this.#replying ??= this.#reply();
@@ -129,6 +134,7 @@ export class NetcatConnection {
         await this.#recover(first.batch, error);
       }
       this.#pending.shift();
+      this.#pendingBytes -= first.batch.bytes;
       this.#readOn();
     }
     this.#replying = undefined;
@@ -190,7 +196,8 @@ export class NetcatConnection {
 
   #mustWait(): boolean {
     if (this.#recovering) return true;
-    return this.#pending.length >= MOST_UNDER_WAY || this.#socket.writableLength > MOST_UNREAD_REPLIES;
+    if (this.#pending.length >= MOST_UNDER_WAY || this.#pendingBytes >= MOST_BYTES_UNDER_WAY) return true;
+    return this.#socket.writableLength > MOST_UNREAD_REPLIES;
   }
 
   #readOn(): void {
