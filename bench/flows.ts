@@ -1,10 +1,11 @@
 import type { FlowNode } from "../test/support/node-red";
 
-/** Properties that both sides share: Flume's own keys, which are also those of the nodes. */
+/** Properties that both sides share, under Flume's own keys. */
 export type Properties = Readonly<Record<string, string | number | boolean>>;
 
 export const MEMORY_CHANNEL: Properties = { capacity: 100_000, transactionCapacity: 10_000 };
-export const NULL_SINK: Properties = { batchSize: 1_000 };
+/** Both sides would write a line to their log for every 10,000 events: the benches measure neither log. */
+export const NULL_SINK: Properties = { batchSize: 1_000, logEveryNEvents: 1_000_000_000 };
 
 export interface SourceToNull {
   readonly source: string;
@@ -25,11 +26,11 @@ export function nodeRedFlows(what: SourceToNull, copies = 1): FlowNode[] {
         id: id("source"),
         type: `flume-${what.source}-source`,
         z,
-        ...what.sourceProperties,
+        ...nodeProperties(what.sourceProperties),
         wires: [[id(what.interceptors ? "interceptors" : "channel")]],
       },
-      { id: id("channel"), type: "flume-memory-channel", z, ...MEMORY_CHANNEL, wires: [[id("sink")]] },
-      { id: id("sink"), type: "flume-null-sink", z, ...NULL_SINK, wires: [] },
+      { id: id("channel"), type: "flume-memory-channel", z, ...nodeProperties(MEMORY_CHANNEL), wires: [[id("sink")]] },
+      { id: id("sink"), type: "flume-null-sink", z, ...nodeProperties(NULL_SINK), wires: [] },
     );
     if (what.interceptors) {
       flows.push({
@@ -42,6 +43,16 @@ export function nodeRedFlows(what: SourceToNull, copies = 1): FlowNode[] {
     }
   }
   return flows;
+}
+
+/** Nodes call their properties as Flume does, in camel case throughout. */
+function nodeProperties(properties: Properties): Properties {
+  return Object.fromEntries(
+    Object.entries(properties).map(([key, value]) => [
+      key.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  );
 }
 
 /** The same as a configuration of Flume. `source` is Flume's type, `interceptors` its keys after the source's name. */
