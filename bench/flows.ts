@@ -10,7 +10,7 @@ export const NULL_SINK: Properties = { batchSize: 1_000, logEveryNEvents: 1_000_
 export interface SourceToNull {
   readonly source: string;
   readonly sourceProperties: Properties;
-  /** Property values of an interceptors node between source and channel. */
+  /** The rules of an interceptors node between source and channel. */
   readonly interceptors?: readonly Readonly<Record<string, unknown>>[] | undefined;
 }
 
@@ -37,7 +37,7 @@ export function nodeRedFlows(what: SourceToNull, copies = 1): FlowNode[] {
         id: id("interceptors"),
         type: "flume-interceptors",
         z,
-        interceptors: what.interceptors,
+        rules: what.interceptors,
         wires: [[id("channel")]],
       });
     }

@@ -20,13 +20,7 @@ const LOG_FIELDS = ["address", "method", "path", "status"];
 
 const EXTRACTED_LINES = 5_000_000;
 
-const EXTRACTOR = [
-  {
-    type: "regex_extractor",
-    regex: LOG_PATTERN,
-    serializers: LOG_FIELDS.map((name) => ({ type: "default", name })),
-  },
-];
+const EXTRACTOR = [{ type: "regex_extractor", regex: LOG_PATTERN, serializers: LOG_FIELDS.join(", ") }];
 
 const FLUME_EXTRACTOR = {
   interceptors: "i",
