@@ -19,13 +19,22 @@ const properties = {
     {
       name: text(""),
       /** Multiplexing: header values that lead here, separated by commas. */
-      values: text("", { flumeKey: "mapping" }),
+      values: text("", { flumeKey: "mapping", shownWhen: { property: "selector", is: ["multiplexing"] } }),
       /** Multiplexing: header values whose events are copied here as far as there is room at once. */
-      optionalValues: text("", { flumeKey: "optional.value" }),
+      optionalValues: text("", {
+        flumeKey: "optional.value",
+        shownWhen: { property: "selector", is: ["multiplexing"] },
+      }),
       /** Multiplexing: gets events whose value leads nowhere. */
-      isDefault: boolean(false, { flumeKey: "default" }),
+      isDefault: boolean(false, {
+        flumeKey: "default",
+        shownWhen: { property: "selector", is: ["multiplexing"] },
+      }),
       /** Replicating and multiplexing: best effort, holds nobody up. */
-      optional: boolean(false, { flumeKey: "optional" }),
+      optional: boolean(false, {
+        flumeKey: "optional",
+        shownWhen: { property: "selector", is: ["replicating", "multiplexing"] },
+      }),
     },
     [
       { name: "", values: "", optionalValues: "", isDefault: false, optional: false },

@@ -48,7 +48,7 @@ function latin1Codec(highest: number): TextCodec {
 }
 
 /** A character set of one or two bytes, encoded by what its decoder gives for each. */
-function tableCodec(decoder: TextDecoder): TextCodec {
+function tableCodec(decoder: InstanceType<typeof TextDecoder>): TextCodec {
   const bytesOf = new Map<string, readonly number[]>();
   const learn = (...bytes: number[]) => {
     const text = decoder.decode(Uint8Array.from(bytes));

@@ -31,7 +31,12 @@ const properties = {
     {
       name: text(""),
       /** Failover: the largest is preferred; equal ones in the order of the list. */
-      priority: number(0, { flumeKey: "processor.priority", min: -2_147_483_648, max: 2_147_483_647 }),
+      priority: number(0, {
+        flumeKey: "processor.priority",
+        min: -2_147_483_648,
+        max: 2_147_483_647,
+        shownWhen: { property: "processor", is: ["failover"] },
+      }),
     },
     [
       { name: "", priority: 0 },

@@ -1,5 +1,5 @@
 import type { Router, RoutingContext } from "../../../lib/engine/component.js";
-import { type Clock, SYSTEM_CLOCK } from "../../../lib/engine/clock.js";
+import { type Clock, systemClock } from "../../../lib/engine/clock.js";
 import { CompetingInlet } from "./competing-inlet.js";
 import type { ProcessorSettings } from "./component.js";
 import { FailoverOrder } from "./failover-order.js";
@@ -7,10 +7,14 @@ import { LoadBalanceOrder } from "./load-balance-order.js";
 import { OrderedInlet, type SinkOrder } from "./ordered-inlet.js";
 import { SinkPorts } from "./sink-ports.js";
 
+/** Penalties must not grow when somebody sets the time of day back. */
+const STEADY_CLOCK: Clock = { now: () => performance.now(), after: systemClock.after };
+
+/** `clock` is replaced in tests. */
 export function createProcessor(
   settings: ProcessorSettings,
   context: RoutingContext,
-  clock: Clock = SYSTEM_CLOCK,
+  clock: Clock = STEADY_CLOCK,
 ): Router {
   let running: { stop(): void } | undefined;
   return {
