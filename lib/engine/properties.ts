@@ -12,7 +12,7 @@ interface PropertyBase {
   readonly required?: boolean;
   /** Shown under "Advanced" in the form. */
   readonly advanced?: boolean;
-  /** Shown only while another property has one of these values. */
+  /** Shown only while another property has one of these values: a neighbour, or for a field of a list one of the node. */
   readonly shownWhen?: { readonly property: string; readonly is: readonly (string | boolean)[] };
 }
 
@@ -181,14 +181,22 @@ function readFields(
   raw: Readonly<Record<string, unknown>>,
   prefix: string,
   problems: HeadraceError[],
+  outer?: Surroundings,
 ): Record<string, unknown> {
   const config: Record<string, unknown> = {};
+  const surroundings = { properties: { ...outer?.properties, ...properties }, values: { ...outer?.values, ...raw } };
   for (const [name, property] of Object.entries(properties)) {
     // What is hidden does not count, so a leftover value in it cannot stop a deploy.
-    const found = isShown(property, properties, raw) ? problems : [];
-    config[name] = readValue(property, raw[name], prefix + (property.flumeKey ?? name), found);
+    const found = isShown(property, surroundings.properties, surroundings.values) ? problems : [];
+    config[name] = readValue(property, raw[name], prefix + (property.flumeKey ?? name), found, surroundings);
   }
   return config;
+}
+
+/** A node's properties and their values, as seen by the fields of a list in it. */
+interface Surroundings {
+  readonly properties: Properties;
+  readonly values: Readonly<Record<string, unknown>>;
 }
 
 /** Whether a property applies, given the values of its neighbours. */
@@ -204,8 +212,14 @@ export function isShown(
   return shownWhen.is.some((wanted) => String(wanted) === String(value));
 }
 
-function readValue(property: Property, raw: unknown, field: string, problems: HeadraceError[]): unknown {
-  if (property.kind === "rows" || property.kind === "rules") return readList(property, raw, field, problems);
+function readValue(
+  property: Property,
+  raw: unknown,
+  field: string,
+  problems: HeadraceError[],
+  around?: Surroundings,
+): unknown {
+  if (property.kind === "rows" || property.kind === "rules") return readList(property, raw, field, problems, around);
   if (raw === undefined || raw === null || raw === "") {
     if (property.required && property.default === "") {
       problems.push(new HeadraceError("FLUME_CONFIG_REQUIRED", { field }));
@@ -281,6 +295,7 @@ function readList(
   raw: unknown,
   field: string,
   problems: HeadraceError[],
+  around?: Surroundings,
 ): readonly Record<string, unknown>[] {
   const list: unknown = raw ?? property.default;
   if (!Array.isArray(list)) {
@@ -291,7 +306,7 @@ function readList(
   return list.map((entry: unknown, index) => {
     const row = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
     const prefix = `${field}[${index + 1}].`;
-    if (property.kind === "rows") return readFields(property.fields, row, prefix, problems);
+    if (property.kind === "rows") return readFields(property.fields, row, prefix, problems, around);
     const type = String(row["type"]);
     const fields = property.variants[type];
     if (!fields) {
@@ -299,6 +314,6 @@ function readList(
       problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_CHOICE", { field: `${prefix}type`, value: type, options }));
       return { type };
     }
-    return { type, ...readFields(fields, row, prefix, problems) };
+    return { type, ...readFields(fields, row, prefix, problems, around) };
   });
 }

@@ -1,29 +1,66 @@
 import { isShown, problemOf, type Properties, type Property } from "../../engine/properties.js";
 import { type FieldElement, readField, writeField } from "./field-value.js";
 import { showProblem } from "./problem-line.js";
+import { showRichText } from "./rich-text.js";
 import { sharedText } from "./texts.js";
 import { isEnvironmentVariable, type Values } from "./validation.js";
+
+/** A node's properties and what stands in its form: fields of a list may apply only with some of them. */
+export interface Surroundings {
+  readonly properties: Properties;
+  readonly values: Values;
+}
+
+export interface EntryTexts {
+  /** The text of a field: label, help, or an option. */
+  label(path: string): string;
+  /** What kind of entry this is. */
+  readonly about: string;
+}
 
 /** Ids must be unique on the page, and lists have many equal fields. */
 let lastId = 0;
 
-/** The fields of one entry of a list. `label` gives the text of a field: label, help, or an option. */
+/**
+ * The fields of one entry of a list, and a line of help about the one that has the focus: room for the help of all
+ * would make long lists hard to survey.
+ */
 export class EntryFields {
+  readonly #texts: EntryTexts;
+  readonly #around: () => Surroundings;
   readonly element = document.createElement("div");
+  readonly #help = document.createElement("div");
   readonly #properties: Properties;
   readonly #fields = new Map<string, { field: FieldElement; row: HTMLElement; problem: HTMLElement }>();
 
-  constructor(properties: Properties, values: Values, label: (path: string) => string, changed: () => void) {
+  constructor(
+    properties: Properties,
+    values: Values,
+    texts: EntryTexts,
+    around: () => Surroundings,
+    changed: () => void,
+  ) {
+    const { label, about } = texts;
+    this.#texts = texts;
+    this.#around = around;
     this.#properties = properties;
     this.element.className = "headrace-entry-fields";
     for (const [name, property] of Object.entries(properties)) {
       this.element.append(this.#row(name, property, values[name] ?? property.default, label));
     }
+    this.#help.className = "headrace-hint headrace-entry-help";
+    this.element.append(this.#help);
+    showRichText(this.#help, about);
+    this.element.addEventListener("focusin", ({ target }) => {
+      const row = (target as HTMLElement).closest<HTMLElement>("[data-field]");
+      if (row?.dataset["help"]) showRichText(this.#help, row.dataset["help"]);
+    });
+    this.element.addEventListener("focusout", () => showRichText(this.#help, about));
     this.element.addEventListener("input", () => {
-      this.refresh(label);
+      this.refresh();
       changed();
     });
-    this.refresh(label);
+    this.refresh();
   }
 
   get values(): Record<string, unknown> {
@@ -34,15 +71,26 @@ export class EntryFields {
     return Object.fromEntries(entries) as Record<string, unknown>;
   }
 
+  /** Values that are not the default of their field. */
+  get typed(): Record<string, unknown> {
+    return Object.fromEntries(
+      Object.entries(this.values).filter(([name, value]) => value !== this.#properties[name]?.default),
+    );
+  }
+
   focus(): void {
     this.element.querySelector<HTMLElement>("input, select")?.focus();
   }
 
-  refresh(label: (path: string) => string): void {
+  /** Shows what applies, and what is wrong with it. */
+  refresh(): void {
     const { values } = this;
+    const { label } = this.#texts;
+    const around = this.#around();
+    const properties = { ...around.properties, ...this.#properties };
     for (const [name, { field, row, problem }] of this.#fields) {
       const property = this.#properties[name] as Property;
-      row.hidden = !isShown(property, this.#properties, values);
+      row.hidden = !isShown(property, properties, { ...around.values, ...values });
       const skip = row.hidden || isEnvironmentVariable(values[name]);
       const found = skip ? undefined : problemOf(property, values[name], label(`${name}.label`));
       showProblem(problem, field, found ? [found] : []);
@@ -56,7 +104,7 @@ export class EntryFields {
     row.dataset["field"] = name;
     const field = fieldOf(property, (option) => label(`${name}.options.${option}`));
     field.id = id;
-    field.setAttribute("aria-describedby", `${id}-problem`);
+    field.setAttribute("aria-describedby", `${id}-hint ${id}-problem`);
     if (property.required) field.setAttribute("aria-required", "true");
     writeField(property, field, value);
     const caption = document.createElement("label");
@@ -64,8 +112,12 @@ export class EntryFields {
     caption.textContent = label(`${name}.label`);
     if (property.required) caption.append(requiredMark());
     const help = label(`${name}.help`);
-    const key = property.flumeKey ? sharedText("form.flumeKeyIs", { key: property.flumeKey }) : "";
-    row.title = [help, key].filter(Boolean).join("\n");
+    row.dataset["help"] = property.flumeKey ? `${help} \`${property.flumeKey}\`` : help;
+    const hint = document.createElement("span");
+    hint.id = `${id}-hint`;
+    hint.hidden = true;
+    hint.textContent = help;
+    row.append(hint);
     const control = document.createElement("div");
     control.className = "headrace-entry-control";
     control.append(field);

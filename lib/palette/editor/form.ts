@@ -5,6 +5,7 @@ import { type FieldElement, readField, writeField } from "./field-value.js";
 import { ListEditor } from "./list-editor.js";
 import { outputMap } from "./output-map.js";
 import { showProblem } from "./problem-line.js";
+import { showRichText } from "./rich-text.js";
 import type { EditorDeclaration, EditorNode } from "./red.js";
 import { propertyText } from "./texts.js";
 import { isEnvironmentVariable, problemsOf, useValuesOf, type Values } from "./validation.js";
@@ -30,6 +31,8 @@ class Form {
       deadLetter: deadLetterPort(this.#declaration, node) !== undefined,
     };
     for (const [name, property] of Object.entries(this.#properties)) this.#bind(name, property);
+    const hints = this.#form()?.querySelectorAll<HTMLElement>(".headrace-hint > span") ?? [];
+    for (const hint of hints) showRichText(hint, hint.textContent ?? "");
     this.refresh();
     this.#openAdvanced();
   }
@@ -58,17 +61,21 @@ class Form {
       const quiet = !this.#visited.has(name) && problems[0]?.code === "FLUME_CONFIG_REQUIRED";
       showProblem(line, this.#field(name), quiet ? [] : problems);
     }
+    for (const list of this.#lists) list.refresh();
     this.#updateOutputs(values);
   }
 
   save(): void {
     const { values } = this;
     for (const [name, value] of Object.entries(values)) this.#node[name] = value;
+    // What this form wrote is of its own version, whatever wrote the node before.
+    this.#node["version"] = this.#declaration.version ?? 1;
   }
 
   #bind(name: string, property: Property): void {
     if (property.kind === "rows" || property.kind === "rules") {
-      this.#lists.push(new ListEditor(this.#node, name, property, () => this.refresh()));
+      const around = () => ({ properties: this.#properties, values: this.values });
+      this.#lists.push(new ListEditor(this.#node, name, property, around, () => this.refresh()));
       return;
     }
     const field = this.#field(name);

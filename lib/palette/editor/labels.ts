@@ -1,14 +1,18 @@
 import { deadLetterPort, nodeProperties, outputPorts } from "../../engine/common-properties.js";
 import { declarationOf } from "./declarations.js";
 import type { EditorNode } from "./red.js";
-import { optionalText, sharedText } from "./texts.js";
+import { optionalText, propertyText, sharedText } from "./texts.js";
 
 /** Its name, or what tells it from its like, or what it is. */
 export function nodeLabel(node: EditorNode): string {
   if (node.name) return node.name;
   const { labelProperty } = declarationOf(node);
-  const value = labelProperty === undefined ? "" : String(node[labelProperty] ?? "");
-  return value === "" ? node._("paletteLabel") : `${node._("label")} ${value}`;
+  if (labelProperty === undefined) return node._("paletteLabel");
+  const value = String(node[labelProperty] ?? "");
+  if (value === "") return node._("paletteLabel");
+  const property = nodeProperties(declarationOf(node))[labelProperty];
+  if (property?.kind !== "choice" || !property.options.includes(value)) return `${node._("label")} ${value}`;
+  return `${node._("label")}: ${propertyText(node, `${labelProperty}.options.${value}`)}`;
 }
 
 export function inputLabel(node: EditorNode): string {

@@ -1,5 +1,5 @@
 import type { RowsProperty, RulesProperty } from "../../engine/properties.js";
-import { EntryFields } from "./entry-fields.js";
+import { EntryFields, type Surroundings } from "./entry-fields.js";
 import type { EditorNode } from "./red.js";
 import { propertyText, sharedText } from "./texts.js";
 import { fieldsOf, type Values } from "./validation.js";
@@ -20,14 +20,22 @@ export class ListEditor {
   readonly #node: EditorNode;
   readonly #property: ListProperty;
   readonly #list: HTMLElement;
+  readonly #around: () => Surroundings;
   readonly #changed: () => void;
   readonly #items = new WeakMap<HTMLElement, Item>();
   #ready = false;
 
-  constructor(node: EditorNode, name: string, property: ListProperty, changed: () => void) {
+  constructor(
+    node: EditorNode,
+    name: string,
+    property: ListProperty,
+    around: () => Surroundings,
+    changed: () => void,
+  ) {
     this.name = name;
     this.#node = node;
     this.#property = property;
+    this.#around = around;
     this.#changed = changed;
     this.#list = document.getElementById(`headrace-list-${name}`) as HTMLElement;
     const widget = $(this.#list).editableList({
@@ -53,6 +61,11 @@ export class ListEditor {
   /** Where each entry was when the dialog was opened; undefined for new ones. */
   get origins(): (number | undefined)[] {
     return this.#entries().map(({ origin }) => origin);
+  }
+
+  /** Something around the list has changed. */
+  refresh(): void {
+    for (const { fields } of this.#entries()) fields?.refresh();
   }
 
   #entries(): Item[] {
@@ -93,7 +106,7 @@ export class ListEditor {
     select.value = String(item.values?.["type"] ?? variants[0]);
     select.addEventListener("change", () => {
       // What was typed for the other kind is kept where a field of the same name exists.
-      this.#showFields(item, body, item.fields?.values ?? {});
+      this.#showFields(item, body, item.fields?.typed ?? {});
       this.#changed();
     });
     item.kind = select;
@@ -103,12 +116,15 @@ export class ListEditor {
   #showFields(item: Item, body: HTMLElement, values: Values): void {
     const entry = item.kind ? { ...values, type: item.kind.value } : values;
     const { fields, path } = fieldsOf(this.#property, this.name, entry);
-    const label = (key: string) => propertyText(this.#node, `${path}.fields.${key}`);
-    const shown = new EntryFields(fields, values, label, this.#changed);
+    const texts = {
+      label: (key: string) => propertyText(this.#node, `${path}.fields.${key}`),
+      about: item.kind ? propertyText(this.#node, `${path}.help`) : "",
+    };
+    const shown = new EntryFields(fields, values, texts, this.#around, this.#changed);
+    if (this.#property.kind === "rows") shown.element.classList.add("headrace-entry-columns");
     if (item.fields) item.fields.element.replaceWith(shown.element);
     else body.append(shown.element);
     item.fields = shown;
-    if (item.kind) item.kind.title = propertyText(this.#node, `${path}.help`);
   }
 
   /** The widget sorts by mouse only: Alt and an arrow key do the same. */

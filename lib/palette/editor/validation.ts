@@ -32,7 +32,9 @@ export function problemsOf(
   const property = properties[name];
   if (!property || !isShown(property, properties, values)) return [];
   const value = values[name];
-  if (property.kind === "rows" || property.kind === "rules") return listProblems(property, name, value, label);
+  if (property.kind === "rows" || property.kind === "rules") {
+    return listProblems(property, name, value, label, { properties, values });
+  }
   if (isEnvironmentVariable(value)) return [];
   const problem = problemOf(property, value, label(`${name}.label`));
   if (problem) return [problem];
@@ -58,6 +60,7 @@ function listProblems(
   name: string,
   value: unknown,
   label: Label,
+  around: { properties: Properties; values: Values },
 ): HeadraceError[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : property.default;
   if (property.required && list.length === 0) {
@@ -67,7 +70,8 @@ function listProblems(
     const values = entry as Values;
     const { fields, path } = fieldsOf(property, name, values);
     return Object.entries(fields).flatMap(([field, declared]) => {
-      if (!isShown(declared, fields, values) || isEnvironmentVariable(values[field])) return [];
+      const shown = isShown(declared, { ...around.properties, ...fields }, { ...around.values, ...values });
+      if (!shown || isEnvironmentVariable(values[field])) return [];
       const where = `${index + 1}: ${label(`${path}.fields.${field}.label`)}`;
       const problem = problemOf(declared, values[field], where);
       return problem ? [problem] : [];
@@ -94,12 +98,14 @@ export function useValuesOf(form: (node: EditorNode) => Values | undefined): voi
 }
 
 /** What Node-RED calls for each property: true, or the texts that it shows at the node and before a deploy. */
-export function validate(node: EditorNode, name: string, value: unknown): true | string[] {
+export function validate(node: EditorNode, name: string, value: unknown): true | string | string[] {
   const values = { ...(valuesInForm(node) ?? node), [name]: value };
   const problems = problemsOf(declarationOf(node), name, values, (path) => propertyText(node, path));
   if (problems.length === 0) return true;
-  return problems.map((problem) => {
+  const texts = problems.map((problem) => {
     const { message, next } = problemText(problem);
     return sharedText("form.problem", { message, next });
   });
+  // Node-RED lists several before a deploy, but marks an open field for a single text only.
+  return texts.length === 1 ? (texts[0] as string) : texts;
 }

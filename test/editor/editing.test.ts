@@ -1,0 +1,143 @@
+import { strict as assert } from "node:assert";
+import { useBrowser } from "../support/browser.js";
+import { Editor } from "../support/editor.js";
+import { type FlowNode, useNodeRed } from "../support/node-red.js";
+import { editorVersions } from "./components.js";
+
+const flow: FlowNode[] = [
+  { id: "tab", type: "tab", label: "Edited by hand" },
+  { id: "netcat", type: "flume-netcat-source", z: "tab", name: "", x: 160, y: 80, wires: [[]] },
+  { id: "memory", type: "flume-memory-channel", z: "tab", name: "", x: 400, y: 80, wires: [[]] },
+  { id: "rules", type: "flume-interceptors", z: "tab", name: "", x: 160, y: 160, wires: [["memory"]] },
+];
+
+/** Texts of the problem lines that can be seen in the open dialog. */
+async function problems(editor: Editor): Promise<string[]> {
+  return await editor.page.$$eval(".red-ui-tray .headrace-problem", (lines) =>
+    lines
+      .filter((line) => (line as HTMLElement).offsetParent !== null && line.textContent?.trim() !== "")
+      .map((line) => line.textContent?.trim() ?? ""),
+  );
+}
+
+async function stored(editor: Editor, id: string): Promise<FlowNode> {
+  const node = (await editor.exportFlows()).find((candidate) => candidate.id === id);
+  assert.ok(node, id);
+  return node;
+}
+
+for (const version of editorVersions) {
+  describe(`editor ${version}: what is typed into a dialog`, function () {
+    this.timeout(60_000);
+    const nodeRed = useNodeRed({ version, flows: flow });
+    const browser = useBrowser();
+    let editor: Editor;
+
+    beforeEach(async () => {
+      editor = await Editor.open(browser(), nodeRed().url, { width: 1300, height: 1000 });
+    });
+    afterEach(async () => {
+      await editor?.assertNoErrors();
+      await editor?.close();
+    });
+
+    it("is told what is wrong at once, with what to do, and kept as a number when it is right", async () => {
+      await editor.openDialog("netcat");
+      await editor.fill("node-input-port", "70000");
+      assert.deepEqual(await problems(editor), [
+        "Port is 70000, but must be between 1 and 65535. Correct Port, and deploy again.",
+      ]);
+      assert.deepEqual(await editor.dialogErrors(), ["node-input-port"]);
+      assert.equal(await editor.page.$eval("#node-input-port", (field) => field.getAttribute("aria-invalid")), "true");
+      await editor.screenshot(`problem-${version}`, ".red-ui-tray");
+      await editor.closeDialog("ok");
+      assert.deepEqual(await editor.invalidNodes(), ["netcat"]);
+
+      await editor.openDialog("netcat");
+      await editor.fill("node-input-port", "44445");
+      assert.deepEqual(await problems(editor), []);
+      await editor.page.click("#node-input-ackEveryEvent");
+      await editor.closeDialog("ok");
+      assert.deepEqual(await editor.invalidNodes(), []);
+      const { port, ackEveryEvent, version: stamp } = await stored(editor, "netcat");
+      assert.deepEqual({ port, ackEveryEvent, stamp }, { port: 44445, ackEveryEvent: false, stamp: 1 });
+    });
+
+    it("is checked against its neighbours", async () => {
+      await editor.openDialog("memory");
+      await editor.fill("node-input-transactionCapacity", "200");
+      assert.match((await problems(editor))[0] ?? "", /^Transaction capacity is 200, which is more than Capacity \(100\)/);
+      await editor.fill("node-input-capacity", "1000");
+      assert.deepEqual(await problems(editor), []);
+      await editor.closeDialog("ok");
+      assert.deepEqual(await editor.invalidNodes(), []);
+      assert.equal((await stored(editor, "memory"))["capacity"], 1000);
+    });
+
+    it("may be an environment variable", async () => {
+      await editor.openDialog("netcat");
+      await editor.fill("node-input-port", "${PORT}");
+      assert.deepEqual(await problems(editor), []);
+      await editor.closeDialog("ok");
+      assert.equal((await stored(editor, "netcat"))["port"], "${PORT}");
+      assert.deepEqual(await editor.invalidNodes(), []);
+    });
+
+    it("makes an ordered list of rules, by keyboard too", async () => {
+      await editor.openDialog("rules");
+      const add = ".red-ui-editableList-addButton";
+      await editor.page.click(add);
+      await editor.page.click(add);
+      const kinds = await editor.page.$$(".headrace-entry-kind");
+      await kinds[1]?.select("static");
+      const fields = await editor.page.$$(".headrace-entry:nth-child(1) [data-field='key'] input");
+      const [key] = fields;
+      assert.ok(key);
+      await key.click({ count: 3 });
+      await key.type("tier");
+      await editor.press("Alt", "ArrowUp");
+      await editor.screenshot(`rules-${version}`, ".red-ui-tray");
+      await editor.closeDialog("ok");
+      assert.deepEqual((await stored(editor, "rules"))["rules"], [
+        { type: "static", key: "tier", value: "value", preserveExisting: true },
+        { type: "timestamp", headerName: "timestamp", preserveExisting: false },
+      ]);
+
+      await editor.openDialog("rules");
+      await editor.page.select(".headrace-entry-kind", "regex_filter");
+      const regex = await editor.page.$("[data-field='regex'] input");
+      await regex?.click({ count: 3 });
+      await regex?.type("a(");
+      assert.match((await problems(editor))[0] ?? "", /^Pattern is not a regular expression/);
+      await editor.closeDialog("ok");
+      assert.deepEqual(await editor.invalidNodes(), ["rules"]);
+    });
+
+    it("gives refused events a port of their own, and takes it away again, with the other wires left alone", async () => {
+      await editor.openDialog("rules");
+      await editor.page.click(".headrace-advanced summary");
+      await editor.page.select("#node-input-refused", "port");
+      await editor.closeDialog("ok");
+      const withPort = await stored(editor, "rules");
+      assert.deepEqual([withPort["outputs"], withPort.wires], [2, [["memory"], []]]);
+
+      await editor.openDialog("rules");
+      await editor.page.click(".headrace-advanced summary");
+      await editor.page.select("#node-input-refused", "block");
+      await editor.closeDialog("ok");
+      const without = await stored(editor, "rules");
+      assert.deepEqual([without["outputs"], without.wires], [1, [["memory"]]]);
+    });
+
+    it("is answered in Chinese when the editor is", async () => {
+      const chinese = await Editor.open(browser(), nodeRed().url, { width: 1300, height: 1000, language: "zh-CN" });
+      await chinese.openDialog("netcat");
+      await chinese.fill("node-input-port", "0");
+      assert.deepEqual(await problems(chinese), ["端口 为 0，但必须在 1 到 65535 之间。 请更正 端口，然后重新部署。"]);
+      await chinese.screenshot(`problem-${version}-zh-CN`, ".red-ui-tray");
+      await chinese.closeDialog("cancel");
+      await chinese.assertNoErrors();
+      await chinese.close();
+    });
+  });
+}
