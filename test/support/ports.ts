@@ -23,3 +23,24 @@ function askSystem(): Promise<number> {
     });
   });
 }
+
+/**
+ * A port below those that the system gives to clients. For listeners that a test closes and opens again, or hammers
+ * with connections: a client that connects to a closed port of its own range may connect to itself.
+ */
+export async function listenerPort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
