@@ -42,10 +42,10 @@ async function rejects(work: Promise<unknown>, code: ErrorCode): Promise<Deliver
 describe("channel selector", () => {
   describe("replicating", () => {
     it("gives every event to every channel, each wire of a port included", async () => {
-      const [a, b, c] = inlets(3);
+      const [a, b, c] = inlets(3) as [TestInlet, TestInlet, TestInlet];
       const router = selector({ channels: [{}, {}] });
-      await send(router, numberBatch(0, 3), portsTo(a, [b as TestInlet, c as TestInlet]));
-      for (const one of [a, b, c]) assert.deepEqual(one?.bodies, ["0", "1", "2"]);
+      await send(router, numberBatch(0, 3), portsTo(a, [b, c]));
+      for (const one of [a, b, c]) assert.deepEqual(one.bodies, ["0", "1", "2"]);
     });
 
     it("waits for a required channel, not for an optional one", async () => {

@@ -36,9 +36,9 @@ async function headersAfter(rule: Rule, headers: Record<string, string> = {}, bo
   return { ...event?.headers };
 }
 
-async function bodyAfter(rule: Rule, body: string | Buffer): Promise<string> {
+async function bodyAfter(rule: Rule, body: string | Uint8Array): Promise<string> {
   const [event] = await through([rule], batchOf([createEvent(Buffer.from(body))]));
-  return (event as FlumeEvent).body.toString("latin1");
+  return String(event?.body.toString("latin1"));
 }
 
 async function rejection(work: Promise<unknown>) {

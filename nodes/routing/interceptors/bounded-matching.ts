@@ -1,7 +1,7 @@
 import { HeadraceError } from "../../../lib/engine/errors.js";
 import { nextLoopTurn } from "../../../lib/engine/turn.js";
 import type { InterceptedBatch } from "./intercepted-batch.js";
-import { backtracking } from "./pattern-risk.js";
+import { backtracking, type Risk } from "./pattern-risk.js";
 import { SlowTexts } from "./slow-texts.js";
 import { endsWithin } from "./time-limit.js";
 
@@ -33,22 +33,23 @@ const STREAK_LIMIT = 5;
 export class BoundedMatching<R> {
   readonly #pattern: RegExp;
   readonly #matching: Matching<R>;
-  readonly #degree: number;
+  readonly #risk: Risk;
   readonly #slow = new SlowTexts();
   #streak = 0;
 
   constructor(pattern: RegExp, matching: Matching<R>) {
     this.#pattern = pattern;
     this.#matching = matching;
-    this.#degree = backtracking(pattern.source);
+    this.#risk = backtracking(pattern);
   }
 
   run(batch: InterceptedBatch): void | Promise<void> {
+    const { power, factor } = this.#risk;
     let steps = FREE_STEPS;
     for (let i = 0; i < batch.length; i++) {
       const text = this.#matching.text(batch, i);
       if (text === undefined) continue;
-      steps -= (text.length + 1) ** this.#degree;
+      steps -= factor * (text.length + 1) ** power;
       if (steps < 0) return this.#runGuarded(batch, i);
       this.#matching.apply(batch, i, this.#matching.match(text));
     }

@@ -26,7 +26,7 @@ export class RemoveHeaderInterceptor implements Interceptor {
     const list = rule.fromList === "" ? [] : rule.fromList.split(compilePattern(rule.fromListSeparator));
     this.#names = new Set([rule.withName, ...list].filter((name) => name !== ""));
     this.#pattern = rule.matching === "" ? undefined : wholly(rule.matching);
-    this.#guarded = this.#pattern !== undefined && backtracking(this.#pattern.source) > 1;
+    this.#guarded = this.#pattern !== undefined && backtracking(this.#pattern).power > 1;
   }
 
   intercept(batch: InterceptedBatch): void {
