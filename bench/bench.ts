@@ -1,4 +1,5 @@
 import { flumeUnavailable } from "../test/counterparts/flume/agent";
+import type { Quietness } from "./measure/quietness";
 import type { Table } from "./report/table";
 
 /** How a bench is run this time. */
@@ -10,6 +11,7 @@ export interface BenchOptions {
   readonly flume: boolean;
   /** Where Node-RED writes processor profiles; undefined for none. */
   readonly profileInto: string | undefined;
+  readonly quietness: Quietness;
   /** Tells the person who waits what is being done. */
   say(text: string): void;
 }

@@ -28,10 +28,11 @@ export const fairness: Bench = {
   async run(options) {
     const rounds: Round[] = [];
     for (let round = 1; round <= options.rounds; round++) {
+      const others = await options.quietness.look();
       const result = await runRound(options);
       rounds.push(result);
       options.say(
-        `round ${round}/${options.rounds}  loop p99 ${milliseconds(result.loop.p99)}, max ${milliseconds(result.loop.max)}`,
+        `round ${round}/${options.rounds}  loop p99 ${milliseconds(result.loop.p99)}, max ${milliseconds(result.loop.max)}${others}`,
       );
     }
     const p99 = median(rounds.map(({ loop }) => loop.p99));

@@ -47,8 +47,7 @@ export const interceptors: Bench = {
           },
         },
       ],
-      options.rounds,
-      options.say,
+      options,
     );
     const lines = Math.round(EXTRACTED_LINES * options.scale);
     const extractor = await runRounds(
@@ -56,8 +55,7 @@ export const interceptors: Bench = {
         ourNetcat(options, lines, { interceptors: EXTRACTOR, prefix: LOG_LINE }),
         ...(options.flume ? [flumeNetcat(lines, { interceptors: FLUME_EXTRACTOR, prefix: LOG_LINE })] : []),
       ],
-      options.rounds,
-      options.say,
+      options,
     );
     return {
       tables: [

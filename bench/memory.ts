@@ -19,7 +19,7 @@ export const memory: Bench = {
     const bars = [];
     for (const { name, sides } of loads) {
       const wanted = sides.filter((side) => options.flume || side.name !== FLUME);
-      const summaries = await runRounds(wanted, options.rounds, options.say);
+      const summaries = await runRounds(wanted, options);
       tables.push(comparison(`peak memory: ${name} → memory → null`, summaries));
       bars.push(memoryBar(`${name}: peak memory`, named(summaries, OURS), named(summaries, FLUME)));
     }

@@ -29,8 +29,7 @@ export const netcat: Bench = {
       const count = Math.round(lines * options.scale);
       const sides = await runRounds(
         [ceilingSide(count), ourNetcat(options, count), ...(options.flume ? [flumeNetcat(count)] : [])],
-        options.rounds,
-        options.say,
+        options,
       );
       const ours = named(sides, OURS);
       const flume = named(sides, FLUME);
@@ -53,7 +52,7 @@ export const netcat: Bench = {
 export const ceiling: Bench = {
   about: "the raw ceiling: a plain script that splits TCP into held events",
   async run(options) {
-    const sides = await runRounds([ceilingSide(Math.round(MANY_LINES * options.scale))], options.rounds, options.say);
+    const sides = await runRounds([ceilingSide(Math.round(MANY_LINES * options.scale))], options);
     return { tables: [comparison("split TCP into held events, 100-byte lines", sides)], bars: [] };
   },
 };

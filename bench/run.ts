@@ -1,10 +1,11 @@
 // npm run bench -- [name …] [--rounds 3] [--scale 1] [--no-flume] [--profile folder] [--check]
-import { cpus, loadavg } from "node:os";
+import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { cleanUpLeftovers } from "../test/support/cleanup";
 import { type Bar, type Bench, type BenchOptions, flumeAvailable } from "./bench";
 import { fairness } from "./fairness";
 import { interceptors } from "./interceptors";
+import { watchOthers } from "./measure/quietness";
 import { memory } from "./memory";
 import { ceiling, netcat } from "./netcat";
 import { tableText } from "./report/table";
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
     scale: positive("scale", values.scale),
     flume: values.flume && (await flumeAvailable(say)),
     profileInto: values.profile,
+    quietness: watchOthers(),
     say,
   };
   console.log(machine());
@@ -57,6 +59,7 @@ async function main(): Promise<void> {
     bars.push(...report.bars);
   }
   if (bars.length > 0) console.log(tableText(barsTable(bars)));
+  console.log(options.quietness.verdict());
   if (values.check && bars.some(({ met }) => met !== true)) process.exitCode = 1;
 }
 
@@ -80,12 +83,7 @@ function positive(name: string, text: string): number {
 
 function machine(): string {
   const processors = cpus();
-  const [load = 0] = loadavg();
-  const busy = load > 0.5 ? " – NOT QUIET: go by the ratios, not by the figures" : "";
-  return (
-    `${processors.length} × ${processors[0]?.model ?? "unknown processor"}, Node ${process.versions.node}, ` +
-    `load ${load.toFixed(1)} at the start${busy}\n`
-  );
+  return `${processors.length} × ${processors[0]?.model ?? "unknown processor"}, Node ${process.versions.node}\n`;
 }
 
 function barsTable(bars: readonly Bar[]): Parameters<typeof tableText>[0] {

@@ -21,8 +21,7 @@ export const stress: Bench = {
     for (const size of [100, 500]) {
       const sides = await runRounds(
         [ourStress(options, size), ...(options.flume ? [flumeStress(options, size)] : [])],
-        options.rounds,
-        options.say,
+        options,
       );
       const ours = named(sides, OURS);
       const flume = named(sides, FLUME);

@@ -1,3 +1,5 @@
+import type { BenchOptions } from "../bench";
+import { eventRate } from "../report/figures";
 import type { Measured } from "../sides/pipeline";
 import type { LoopDelay } from "../load/loop-probe";
 import { median } from "./median";
@@ -21,19 +23,14 @@ export interface Summary {
  * Runs all sides in turn, round after round: a machine that is busy for a while is busy for all of them, so the
  * ratios hold even where the figures do not.
  */
-export async function runRounds(
-  sides: readonly Side[],
-  rounds: number,
-  say: (text: string) => void,
-): Promise<Summary[]> {
+export async function runRounds(sides: readonly Side[], { rounds, quietness, say }: BenchOptions): Promise<Summary[]> {
   const measured = sides.map((): Measured[] => []);
   for (let round = 1; round <= rounds; round++) {
     for (const [index, side] of sides.entries()) {
+      const others = await quietness.look();
       const result = await side.run();
       measured[index]?.push(result);
-      say(
-        `round ${round}/${rounds}  ${side.name}: ${Math.round(result.eventsPerSecond).toLocaleString("en")} events/s`,
-      );
+      say(`round ${round}/${rounds}  ${side.name}: ${eventRate(result.eventsPerSecond)} events/s${others}`);
     }
   }
   return sides.map((side, index) => summarise(side.name, measured[index] ?? []));
