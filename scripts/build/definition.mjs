@@ -62,7 +62,9 @@ function defaultSource(name, property) {
     parts.push(`required: ${property.required === true}`);
   } else {
     // Two parameters: only then does Node-RED show the text that a validator returns.
-    parts.push(`validate: function (value, options) { return Headrace.validate(this, ${JSON.stringify(name)}, value); }`);
+    parts.push(
+      `validate: function (value, options) { return Headrace.validate(this, ${JSON.stringify(name)}, value); }`,
+    );
   }
   return `${name}: { ${parts.join(", ")} }`;
 }

@@ -86,7 +86,9 @@ function defaultText(property, texts, catalogue) {
 function limitsText(property, texts, catalogue) {
   const { shared } = catalogue;
   if (property.kind === "choice") {
-    return property.options.map((option) => textAt(texts, "options", option)).join(textAt(shared, "words", "separator"));
+    return property.options
+      .map((option) => textAt(texts, "options", option))
+      .join(textAt(shared, "words", "separator"));
   }
   if (property.kind === "text" && property.format) return textAt(shared, "formats", property.format);
   if (property.kind !== "number") return "";
@@ -125,7 +127,9 @@ export function helpHtml(declaration, catalogue, engine) {
 function definitionList(entries, catalogue) {
   const items = entries.map((entry) => {
     const term = `<dt${entry.required ? "" : ' class="optional"'}>${escapeHtml(entry.label)} <span class="property-type">${escapeHtml(entry.type)}</span></dt>`;
-    const facts = factsOf(entry, catalogue).map(codeToHtml).join(textAt(catalogue.shared, "words", "semicolon"));
+    const facts = factsOf(entry, catalogue)
+      .map(codeToHtml)
+      .join(textAt(catalogue.shared, "words", "semicolon"));
     const children = entry.children
       .map((child) => {
         const title = child.title ? `<h4>${escapeHtml(child.title)}</h4>${codeToHtml(child.help)}` : "";

@@ -8,6 +8,22 @@ const flow: FlowNode[] = [
   { id: "tab", type: "tab", label: "Edited by hand" },
   { id: "netcat", type: "flume-netcat-source", z: "tab", name: "", x: 160, y: 80, wires: [[]] },
   { id: "memory", type: "flume-memory-channel", z: "tab", name: "", x: 400, y: 80, wires: [[]] },
+  {
+    id: "selector",
+    type: "flume-channel-selector",
+    z: "tab",
+    name: "",
+    selector: "multiplexing",
+    channels: [
+      { name: "east", values: "cn", optionalValues: "", isDefault: false, optional: false },
+      { name: "west", values: "us", optionalValues: "", isDefault: true, optional: false },
+    ],
+    outputs: 2,
+    x: 160,
+    y: 240,
+    wires: [["memory"], ["other"]],
+  },
+  { id: "other", type: "flume-memory-channel", z: "tab", name: "", x: 400, y: 240, wires: [[]] },
   { id: "rules", type: "flume-interceptors", z: "tab", name: "", x: 160, y: 160, wires: [["memory"]] },
 ];
 
@@ -66,7 +82,10 @@ for (const version of editorVersions) {
     it("is checked against its neighbours", async () => {
       await editor.openDialog("memory");
       await editor.fill("node-input-transactionCapacity", "200");
-      assert.match((await problems(editor))[0] ?? "", /^Transaction capacity is 200, which is more than Capacity \(100\)/);
+      assert.match(
+        (await problems(editor))[0] ?? "",
+        /^Transaction capacity is 200, which is more than Capacity \(100\)/,
+      );
       await editor.fill("node-input-capacity", "1000");
       assert.deepEqual(await problems(editor), []);
       await editor.closeDialog("ok");
@@ -127,6 +146,59 @@ for (const version of editorVersions) {
       await editor.closeDialog("ok");
       const without = await stored(editor, "rules");
       assert.deepEqual([without["outputs"], without.wires], [1, [["memory"]]]);
+    });
+
+    it("moves, adds and removes output ports with their wires", async () => {
+      await editor.openDialog("selector");
+      const [first] = await editor.page.$$(".headrace-entry [data-field='name'] input");
+      await first?.focus();
+      await editor.press("Alt", "ArrowDown");
+      await editor.page.click(".red-ui-editableList-addButton");
+      await editor.page.keyboard.type("rest");
+      await editor.closeDialog("ok");
+      const moved = await stored(editor, "selector");
+      assert.deepEqual(
+        (moved["channels"] as { name: string }[]).map(({ name }) => name),
+        ["west", "east", "rest"],
+      );
+      assert.deepEqual([moved["outputs"], moved.wires], [3, [["other"], ["memory"], []]]);
+
+      await editor.openDialog("selector");
+      await editor.page.click(".red-ui-editableList-item-remove");
+      await editor.page.waitForFunction(() => document.querySelectorAll(".headrace-entry").length === 2);
+      await editor.closeDialog("ok");
+      const removed = await stored(editor, "selector");
+      assert.deepEqual([removed["outputs"], removed.wires], [2, [["memory"], []]]);
+    });
+
+    it("shows what applies, and hides what does not", async () => {
+      const shown = async (selector: string) =>
+        await editor.page.$$eval(selector, (all) => all.some((e) => (e as HTMLElement).offsetParent !== null));
+      await editor.openDialog("selector");
+      assert.ok(await shown("#node-input-header"));
+      assert.ok(await shown("[data-field='values']"));
+      await editor.page.select("#node-input-selector", "load_balancing");
+      assert.ok(!(await shown("#node-input-header")));
+      assert.ok(!(await shown("[data-field='values']")));
+      assert.ok(await shown("#node-input-policy"));
+      await editor.closeDialog("cancel");
+    });
+
+    it("labels ports and nodes with what is in them", async () => {
+      const label = async (id: string, index: number) =>
+        await editor.page.evaluate(
+          (node, port) => {
+            const { RED: red } = window as unknown as {
+              RED: { nodes: { node(id: string): { _def: { outputLabels(this: unknown, port: number): string } } } };
+            };
+            const found = red.nodes.node(node);
+            return found._def.outputLabels.call(found, port);
+          },
+          id,
+          index,
+        );
+      assert.deepEqual(await Promise.all([label("selector", 0), label("selector", 1)]), ["1: east", "2: west"]);
+      assert.equal(await label("memory", 0), "events, to a sink");
     });
 
     it("is answered in Chinese when the editor is", async () => {

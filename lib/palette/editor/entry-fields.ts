@@ -14,8 +14,10 @@ export interface Surroundings {
 export interface EntryTexts {
   /** The text of a field: label, help, or an option. */
   label(path: string): string;
-  /** What kind of entry this is. */
+  /** Shown while no field of the entry has the focus. */
   readonly about: string;
+  /** Where the help is shown, if not in the entry itself. */
+  readonly helpLine: HTMLElement | undefined;
 }
 
 /** Ids must be unique on the page, and lists have many equal fields. */
@@ -29,7 +31,6 @@ export class EntryFields {
   readonly #texts: EntryTexts;
   readonly #around: () => Surroundings;
   readonly element = document.createElement("div");
-  readonly #help = document.createElement("div");
   readonly #properties: Properties;
   readonly #fields = new Map<string, { field: FieldElement; row: HTMLElement; problem: HTMLElement }>();
 
@@ -48,14 +49,17 @@ export class EntryFields {
     for (const [name, property] of Object.entries(properties)) {
       this.element.append(this.#row(name, property, values[name] ?? property.default, label));
     }
-    this.#help.className = "headrace-hint headrace-entry-help";
-    this.element.append(this.#help);
-    showRichText(this.#help, about);
+    const help = texts.helpLine ?? document.createElement("div");
+    if (!texts.helpLine) {
+      help.className = "headrace-hint headrace-entry-help";
+      this.element.append(help);
+      showRichText(help, about);
+    }
     this.element.addEventListener("focusin", ({ target }) => {
       const row = (target as HTMLElement).closest<HTMLElement>("[data-field]");
-      if (row?.dataset["help"]) showRichText(this.#help, row.dataset["help"]);
+      if (row?.dataset["help"]) showRichText(help, row.dataset["help"]);
     });
-    this.element.addEventListener("focusout", () => showRichText(this.#help, about));
+    this.element.addEventListener("focusout", () => showRichText(help, about));
     this.element.addEventListener("input", () => {
       this.refresh();
       changed();

@@ -30,9 +30,10 @@ class Form {
       rows: outputPorts(this.#declaration, node) - this.#declaration.outputs,
       deadLetter: deadLetterPort(this.#declaration, node) !== undefined,
     };
-    for (const [name, property] of Object.entries(this.#properties)) this.#bind(name, property);
-    const hints = this.#form()?.querySelectorAll<HTMLElement>(".headrace-hint > span") ?? [];
-    for (const hint of hints) showRichText(hint, hint.textContent ?? "");
+    for (const [name, property] of Object.entries(this.#properties)) {
+      this.#showHint(name);
+      this.#bind(name, property);
+    }
     this.refresh();
     this.#openAdvanced();
   }
@@ -89,6 +90,14 @@ class Form {
       this.#visited.add(name);
       this.refresh();
     });
+  }
+
+  /** Node-RED translates the form once more when it is open, which would undo what is done here. */
+  #showHint(name: string): void {
+    const hint = this.#row(name)?.querySelector<HTMLElement>(":scope .headrace-hint > [data-i18n]");
+    if (!hint) return;
+    hint.removeAttribute("data-i18n");
+    showRichText(hint, propertyText(this.#node, `${name}.help`));
   }
 
   /** A tick box cannot show a variable: a text field takes its place. */

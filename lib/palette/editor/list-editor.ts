@@ -25,13 +25,7 @@ export class ListEditor {
   readonly #items = new WeakMap<HTMLElement, Item>();
   #ready = false;
 
-  constructor(
-    node: EditorNode,
-    name: string,
-    property: ListProperty,
-    around: () => Surroundings,
-    changed: () => void,
-  ) {
+  constructor(node: EditorNode, name: string, property: ListProperty, around: () => Surroundings, changed: () => void) {
     this.name = name;
     this.#node = node;
     this.#property = property;
@@ -66,6 +60,17 @@ export class ListEditor {
   /** Something around the list has changed. */
   refresh(): void {
     for (const { fields } of this.#entries()) fields?.refresh();
+  }
+
+  /** The line of help above the list. */
+  get #hint(): HTMLElement {
+    return document.getElementById(`node-input-${this.name}-hint`) as HTMLElement;
+  }
+
+  get #about(): string {
+    const { flumeKey } = this.#property;
+    const help = propertyText(this.#node, `${this.name}.help`);
+    return flumeKey ? `${help} \`${flumeKey}\`` : help;
   }
 
   #entries(): Item[] {
@@ -118,7 +123,8 @@ export class ListEditor {
     const { fields, path } = fieldsOf(this.#property, this.name, entry);
     const texts = {
       label: (key: string) => propertyText(this.#node, `${path}.fields.${key}`),
-      about: item.kind ? propertyText(this.#node, `${path}.help`) : "",
+      about: item.kind ? propertyText(this.#node, `${path}.help`) : this.#about,
+      helpLine: item.kind ? undefined : this.#hint,
     };
     const shown = new EntryFields(fields, values, texts, this.#around, this.#changed);
     if (this.#property.kind === "rows") shown.element.classList.add("headrace-entry-columns");
