@@ -145,8 +145,9 @@ export class ChannelRunner {
         return true;
       } catch (error) {
         if (signal.aborted || take.lost.aborted) return false;
+        // A target that a deploy replaces or takes away hands its work back: that is no problem to show.
         replaced = isHeadraceError(error) && error.code === "FLUME_STOPPED";
-        this.#events.report(error);
+        if (!replaced) this.#events.report(error);
       }
       await sleep(backoff.next(), signal);
       const now = await this.#targets(signal);

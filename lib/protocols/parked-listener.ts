@@ -3,6 +3,8 @@ import { HeadraceError, reasonOf } from "../engine/errors.js";
 
 /** How long a listener without an owner waits for the next one, in milliseconds. */
 const PARKED_FOR = 2000;
+/** How long a new owner waits for the one that a deploy takes away to leave, in milliseconds. */
+const HANDOVER_WAIT = 1500;
 /** Connections that may wait meanwhile; more are refused. */
 const MOST_PARKED = 1024;
 
@@ -17,19 +19,32 @@ export interface Listener {
 
 class Listening {
   readonly server: Server;
+  readonly port: number;
   owner: OnConnection | undefined;
   readonly #key: string;
   readonly #waiting: Socket[] = [];
+  readonly #successors = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(key: string) {
+  constructor(key: string, port: number) {
     this.#key = key;
+    this.port = port;
     // Half open: a client that has sent its last line still gets its replies.
     this.server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
       if (this.owner) this.owner(socket);
-      else if (this.#waiting.length < MOST_PARKED) this.#waiting.push(socket);
-      else socket.destroy();
+      else this.hold(socket);
     });
+  }
+
+  /** Keeps a connection for the next owner. */
+  hold(socket: Socket): void {
+    if (this.#waiting.length >= MOST_PARKED) {
+      socket.destroy();
+      return;
+    }
+    // A client that goes away meanwhile must not end the process; whoever adopts the socket sees that it is closed.
+    socket.on("error", () => socket.destroy());
+    this.#waiting.push(socket);
   }
 
   adopt(owner: OnConnection): void {
@@ -40,16 +55,37 @@ class Listening {
 
   park(): void {
     this.owner = undefined;
-    this.#timer = setTimeout(() => this.#close(), PARKED_FOR);
+    this.#timer = setTimeout(() => {
+      for (const socket of this.close()) socket.destroy();
+    }, PARKED_FOR);
     // Neither the timer nor the listener must keep a process that wants to end.
     this.#timer.unref();
     this.server.unref();
+    for (const look of [...this.#successors]) look();
   }
 
-  #close(): void {
+  /** True once nobody owns it; false when its owner stays. */
+  async parked(): Promise<boolean> {
+    if (this.owner) {
+      await new Promise<void>((resolve) => {
+        const end = () => {
+          clearTimeout(timer);
+          this.#successors.delete(end);
+          resolve();
+        };
+        const timer = setTimeout(end, HANDOVER_WAIT);
+        this.#successors.add(end);
+      });
+    }
+    return !this.owner;
+  }
+
+  /** Frees the port at once; returns the connections that wait. */
+  close(): readonly Socket[] {
+    clearTimeout(this.#timer);
     listening.delete(this.#key);
     this.server.close();
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    return this.#waiting.splice(0);
   }
 }
 
@@ -61,15 +97,27 @@ const listening = new Map<string, Listening>();
  */
 export async function listen(host: string, port: number, onConnection: OnConnection): Promise<Listener> {
   const key = `${host}:${port}`;
-  const parked = listening.get(key);
-  if (parked) {
-    if (parked.owner) throw new HeadraceError("FLUME_PORT_IN_USE", { host, port });
-    parked.server.ref();
-    parked.adopt(onConnection);
-    return handle(parked, port);
+  const present = listening.get(key);
+  if (present) {
+    // A node that is removed in the same deploy, or that swaps ports with this one, leaves in a moment.
+    if (!(await present.parked())) throw new HeadraceError("FLUME_PORT_IN_USE", { host, port });
+    present.server.ref();
+    present.adopt(onConnection);
+    return handle(present, port);
   }
-  const fresh = new Listening(key);
-  const actual = await bind(fresh.server, host, port);
+  const fresh = new Listening(key, port);
+  // The same port on another address (127.0.0.1, then 0.0.0.0) cannot be opened beside the parked one.
+  for (const other of listening.values()) {
+    if (other.port !== port || other.owner) continue;
+    for (const socket of other.close()) fresh.hold(socket);
+  }
+  let actual: number;
+  try {
+    actual = await bind(fresh.server, host, port);
+  } catch (error) {
+    for (const socket of fresh.close()) socket.destroy();
+    throw error;
+  }
   // Port 0 means any free one: there is no address for a successor to name.
   if (port !== 0) listening.set(key, fresh);
   fresh.adopt(onConnection);

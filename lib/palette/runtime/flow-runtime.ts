@@ -1,11 +1,12 @@
 import type { ChannelComponent, RoutingComponent, SinkComponent, SourceComponent } from "../../engine/component.js";
-import type { Channel } from "../../engine/contracts.js";
+import type { Channel, Inlet } from "../../engine/contracts.js";
 import { HeadraceError } from "../../engine/errors.js";
 import { DeployPhase } from "./deploy-phase.js";
 import { isInFlow } from "./flow-ids.js";
 import { FlowWiring } from "./flow-wiring.js";
 import { eventsAtStake, isLiveChannel, liveChannel } from "./live-channel.js";
 import type { LiveNode } from "./live-node.js";
+import type { MessageIntake } from "./message-intake.js";
 import { liveRouter } from "./live-router.js";
 import { liveSink } from "./live-sink.js";
 import { liveSource } from "./live-source.js";
@@ -33,7 +34,9 @@ export class FlowRuntime {
   /** Predecessors on their way out, by node id. */
   readonly #leaving = new Map<string, Promise<void>>();
   /** Channels in memory that held events when the flows were stopped: they may be started again in this process. */
-  readonly #held = new Map<string, Channel>();
+  readonly #held = new Map<string, { channel: Channel; face: NodeFace }>();
+  /** Nodes whose settings cannot work, by node id. */
+  readonly #refused = new Set<string>();
   #shutdown: Promise<void> | undefined;
 
   constructor(red: NodeRed) {
@@ -58,17 +61,29 @@ export class FlowRuntime {
     const { id } = shell;
     this.#shells.set(id, shell);
     const old = this.#live.get(id);
-    const face = old?.face ?? new NodeFace(id, this.#phase);
+    const face = old?.face ?? this.#held.get(id)?.face ?? new NodeFace(id, this.#phase);
     face.attach(shell);
     const read = readDefinition(this.#red, component, definition, shell.credentials);
     if (read.problems.length > 0) {
       this.#refuse(shell, face, read.problems);
       return;
     }
+    // What was wrong is corrected, perhaps back to what a live node has all along.
+    if (this.#refused.delete(id)) face.report();
     if (old?.key === read.key) return;
     face.report();
     const settings = settingsOf(this.#red, component, read, face, this.#phase);
     this.#live.set(id, this.#create(component, settings, old));
+  }
+
+  /** Where batches enter the node of now; undefined while its settings cannot work. */
+  inletOf(id: string): Inlet | undefined {
+    return this.#refused.has(id) ? undefined : this.#live.get(id)?.inlet();
+  }
+
+  /** The same for messages of ordinary nodes. */
+  intakeOf(id: string): MessageIntake | undefined {
+    return this.#refused.has(id) ? undefined : this.#live.get(id)?.intake;
   }
 
   /** What a message gets that reaches a node whose settings cannot work. */
@@ -88,7 +103,7 @@ export class FlowRuntime {
   #create(component: FlowComponent, settings: ReturnType<typeof settingsOf>, old: LiveNode | undefined): LiveNode {
     const rewire = () => this.#rewire();
     if (component.role === "channel") {
-      const running = old && isLiveChannel(old) ? old.channel : this.#held.get(settings.id);
+      const running = old && isLiveChannel(old) ? old.channel : this.#held.get(settings.id)?.channel;
       this.#held.delete(settings.id);
       if (running && component.reconfigure?.(running, settings.config)) {
         const paused = old && isLiveChannel(old) ? this.#leave(settings.id, old.pause()) : undefined;
@@ -123,6 +138,9 @@ export class FlowRuntime {
   /** Settings that cannot work: the node does not run; the rest of the flow does. */
   #refuse(shell: RedNode, face: NodeFace, problems: readonly HeadraceError[]): void {
     this.#shells.delete(shell.id);
+    this.#refused.add(shell.id);
+    // Each deploy tells anew what is wrong.
+    face.report();
     for (const problem of problems) face.report(problem);
     this.#wiring.showInvalid(face);
   }
@@ -136,14 +154,19 @@ export class FlowRuntime {
         continue;
       }
       this.#live.delete(id);
-      if (isLiveChannel(node)) this.#warnOfRemoval(node);
+      if (isLiveChannel(node)) this.#warnOfRemoval(eventsAtStake(node));
       void this.#leave(id, node.stop());
     }
+    for (const [id, { channel }] of this.#held) {
+      if (isInFlow(flows, id)) continue;
+      this.#held.delete(id);
+      this.#warnOfRemoval(channel.size ?? 0);
+    }
+    for (const id of this.#refused) if (!isInFlow(flows, id)) this.#refused.delete(id);
     this.#rewire();
   }
 
-  #warnOfRemoval(node: LiveNode): void {
-    const events = isLiveChannel(node) ? eventsAtStake(node) : 0;
+  #warnOfRemoval(events: number): void {
     if (events > 0) this.#red.log.warn(new HeadraceError("FLUME_CHANNEL_REMOVED", { events }).message);
   }
 
@@ -162,7 +185,7 @@ export class FlowRuntime {
     const nodes = [...this.#live.values()].filter((node) => this.#shells.has(node.id));
     await drainAndStop(nodes, this.#red.settings);
     for (const node of nodes) {
-      if (isLiveChannel(node) && eventsAtStake(node) > 0) this.#held.set(node.id, node.channel);
+      if (isLiveChannel(node) && eventsAtStake(node) > 0) this.#held.set(node.id, node);
       this.#live.delete(node.id);
     }
   }

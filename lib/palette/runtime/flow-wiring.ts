@@ -64,17 +64,19 @@ export class FlowWiring {
       const shell = shells.get(node.id) as RedNode;
       for (const [port, { flume, ordinary }] of (targets.get(node.id) ?? []).entries()) {
         const inlets: Inlet[] = [];
+        let wired = !this.#onCycle.has(node.id) && ordinary.length > 0;
         for (const target of this.#onCycle.has(node.id) ? [] : flume) {
           const next = byId.get(target.id);
           if (next) wire(next);
           const inlet = target[INLET]?.();
           if (inlet) inlets.push(inlet);
+          if (inlet || (next && !leadsNowhere(next))) wired = true;
         }
         for (const target of this.#onCycle.has(node.id) ? [] : ordinary) {
           inlets.push(this.#ordinaryInlet(node, shell, port, target, known));
           if (target.type !== "debug") this.#bestEffort.add(node.id);
         }
-        node.ports[port]?.set(inlets);
+        node.ports[port]?.set(inlets, wired);
       }
     };
     for (const node of nodes) wire(node);
@@ -125,6 +127,11 @@ export class FlowWiring {
       node.face.report(new HeadraceError("FLUME_CYCLE", { path: path.join(" → ") }));
     }
   }
+}
+
+/** A routing node is a target only if something is wired behind it. */
+function leadsNowhere(node: LiveNode): boolean {
+  return node.declaration.role === "routing" && node.ports.every((port) => !port.wired);
 }
 
 /** The way from a node back to itself, if there is one. */

@@ -52,7 +52,7 @@ export function liveChannel(
     channel,
     counterGroup: "CHANNEL",
     inlet: entrance,
-    intake: new MessageIntake(entrance, phase, shownError),
+    intake: new MessageIntake(entrance, phase, shownError, () => supervised.settled),
     settle() {
       supervised.begin();
       if (supervised.started) runner?.start();

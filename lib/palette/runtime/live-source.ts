@@ -23,12 +23,24 @@ export function liveSource(
   const [port] = ports;
   const outlet =
     port && new SourceOutlet(port, phase, face.counters, () => face.counters.add("EventOptionalMissCount"));
-  const supervised = new SupervisedStart(
-    { start: () => (outlet ? source.start(outlet) : Promise.resolve()), stop: () => source.stop() },
-    before,
-    { report: (error) => face.report(error), started: () => undefined },
-  );
+  const supervise = (after: Promise<unknown> | undefined) =>
+    new SupervisedStart(
+      { start: () => (outlet ? source.start(outlet) : Promise.resolve()), stop: () => source.stop() },
+      after,
+      { report: (error) => face.report(error), started: () => undefined },
+    );
+  let supervised = supervise(before);
   let mismatch: HeadraceError | undefined;
+  let wiredToNothing = false;
+
+  /** Nothing takes what would come in: clients are refused rather than kept waiting, in any number. */
+  const pause = () => {
+    if (supervised.begun) supervised = supervise(supervised.stop());
+    const hasWires = face.shell?.wires.some((wires) => wires.length > 0) ?? false;
+    // With wires to what is disabled it is a pause, and the status says enough.
+    if (!hasWires && !wiredToNothing) face.report(new HeadraceError("FLUME_NO_TARGET"));
+    wiredToNothing = !hasWires;
+  };
 
   return {
     ...settings,
@@ -36,7 +48,14 @@ export function liveSource(
     intake: undefined,
     inlet: () => undefined,
     settle() {
-      if (!outlet || port.current.length === 0) return;
+      if (!outlet) return;
+      if (!port.wired) {
+        pause();
+        return;
+      }
+      if (wiredToNothing) face.report();
+      wiredToNothing = false;
+      if (port.current.length === 0) return;
       const before = mismatch;
       mismatch = batchMismatch(
         component,

@@ -27,15 +27,23 @@ export class MessageIntake {
   readonly #inlet: () => Inlet | undefined;
   readonly #phase: DeployPhase;
   readonly #shown: (error: HeadraceError) => Error;
+  readonly #ready: () => Promise<void>;
   #waiting: Waiting[] = [];
   #bytes = 0;
   #underWay = 0;
   #delivering = false;
 
-  constructor(inlet: () => Inlet | undefined, phase: DeployPhase, shown: (error: HeadraceError) => Error) {
+  /** `ready` resolves when the node has started, or will not; until then messages wait, as they do for room. */
+  constructor(
+    inlet: () => Inlet | undefined,
+    phase: DeployPhase,
+    shown: (error: HeadraceError) => Error,
+    ready: () => Promise<void> = () => Promise.resolve(),
+  ) {
     this.#inlet = inlet;
     this.#phase = phase;
     this.#shown = shown;
+    this.#ready = ready;
   }
 
   /** Messages not yet settled. */
@@ -66,6 +74,11 @@ export class MessageIntake {
     // One microtask, so that messages of the same turn come along.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
+      // Other nodes send before the flows have started: an Inject node at once, a Function node on its start.
+      if (!this.#inlet() && !this.#phase.ending) {
+        await this.#phase.whenRunning(NEVER);
+        await this.#ready();
+      }
       const inlet = this.#inlet();
       const most = Math.min(MOST_IN_BATCH, inlet?.limits.events ?? 1);
       const batch = this.#waiting.splice(0, most);

@@ -8,6 +8,7 @@ export class PortWiring implements Wiring {
   readonly #phase: DeployPhase;
   readonly #waiting = new Set<() => void>();
   #inlets: readonly Inlet[] = [];
+  #wired = false;
 
   constructor(phase: DeployPhase) {
     this.#phase = phase;
@@ -17,8 +18,14 @@ export class PortWiring implements Wiring {
     return this.#inlets;
   }
 
+  /** Something runs behind this port, even if it is only starting and takes nothing yet. */
+  get wired(): boolean {
+    return this.#wired;
+  }
+
   /** Keeps the old list where nothing changed: deliveries under way then need no new route. */
-  set(inlets: readonly Inlet[]): void {
+  set(inlets: readonly Inlet[], wired: boolean): void {
+    this.#wired = wired;
     const same = inlets.length === this.#inlets.length && inlets.every((inlet, i) => inlet === this.#inlets[i]);
     if (!same) this.#inlets = inlets;
   }

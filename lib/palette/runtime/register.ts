@@ -20,9 +20,9 @@ export function registerComponent(red: NodeRed, component: FlowComponent): void 
     const { id } = this;
     if (component.role !== "source") {
       // Looked up each time: the live node may be replaced while this object stays.
-      Object.defineProperty(this, INLET, { value: () => runtime.live.get(id)?.inlet() });
+      Object.defineProperty(this, INLET, { value: () => runtime.inletOf(id) });
       this.on("input", (message: NodeMessage, _send: SendFunction, done: DoneFunction) => {
-        const intake = runtime.live.get(id)?.intake;
+        const intake = runtime.intakeOf(id);
         if (intake) intake.accept(message, done);
         else done(runtime.notRunning());
       });

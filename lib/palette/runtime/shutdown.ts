@@ -1,9 +1,13 @@
 import { sleep, within } from "../../engine/backoff.js";
 import { eventsAtStake, isLiveChannel, notDrained } from "./live-channel.js";
 import type { LiveNode } from "./live-node.js";
+import { shownError } from "./node-face.js";
 
-/** Node-RED waits 15 s for each node to close; everything here ends well inside that. */
-const STOP_MILLISECONDS = 3000;
+/**
+ * Node-RED waits 15 s for each node to close, and service managers hardly longer. With the default for draining,
+ * everything together ends within 10 s, whatever hangs.
+ */
+const STOP_WAITS = { sources: 1500, channels: 1000, sinks: 1500, rest: 1000 };
 const DEFAULT_DRAIN_SECONDS = 5;
 const MOST_DRAIN_SECONDS = 8;
 
@@ -23,22 +27,22 @@ export async function drainAndStop(
   const channels = nodes.filter(isLiveChannel);
   const of = (group: LiveNode["counterGroup"]) => nodes.filter((node) => node.counterGroup === group);
 
-  await stopAll(of("SOURCE"));
+  await stopAll(of("SOURCE"), STOP_WAITS.sources);
   const deadline = Date.now() + seconds * 1000;
   while (Date.now() < deadline && channels.some((channel) => !channel.drained)) await sleep(10);
   for (const channel of channels) {
     const left = eventsAtStake(channel);
-    if (left > 0) channel.face.log.warn(notDrained(left, seconds).message);
+    if (left > 0) channel.face.log.warn(shownError(notDrained(left, seconds)).message);
   }
-  await Promise.all(channels.map((channel) => channel.pause()));
-  await stopAll(of("SINK"));
-  await stopAll([...of(undefined), ...channels]);
+  await within(STOP_WAITS.channels, Promise.all(channels.map((channel) => channel.pause())));
+  await stopAll(of("SINK"), STOP_WAITS.sinks);
+  await stopAll([...of(undefined), ...channels], STOP_WAITS.rest);
 }
 
-async function stopAll(nodes: readonly LiveNode[]): Promise<void> {
+async function stopAll(nodes: readonly LiveNode[], milliseconds: number): Promise<void> {
   // Whoever does not end in time is left behind: the process must be able to end.
   await within(
-    STOP_MILLISECONDS,
+    milliseconds,
     Promise.all(nodes.map((node) => node.stop().catch((error: unknown) => node.face.report(error)))),
   );
 }

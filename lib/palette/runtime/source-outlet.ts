@@ -37,47 +37,86 @@ export class SourceOutlet implements Outlet {
   }
 
   async deliver(batch: EventBatch, signal: AbortSignal): Promise<void> {
-    this.#counters.add("EventReceivedCount", batch.length);
-    const prepared = await this.#prepare(batch, signal);
-    await this.#commit(batch, prepared, signal);
+    const passage = await this.#enter(batch, signal);
+    await passage.commit();
   }
 
   lane(): Lane {
-    return new DeliveryLane(async (batch, signal) => {
-      this.#counters.add("EventReceivedCount", batch.length);
-      const prepared = await this.#prepare(batch, signal);
-      return { commit: () => this.#commit(batch, prepared, signal), abort: () => prepared.abort() };
-    });
+    return new DeliveryLane((batch, signal) => this.#enter(batch, signal));
   }
 
-  async #prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
+  #enter(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
+    this.#counters.add("EventReceivedCount", batch.length);
+    const accepted = () => this.#counters.add("EventAcceptedCount", batch.length);
+    return new Passage(this.#wiring, this.#phase, batch, signal, { accepted, missed: this.#onMiss }).prepare();
+  }
+}
+
+/**
+ * One batch on its way out, through the deploys that come in between. It is one delivery for all attempts, which
+ * remembers who has accepted: a target that a deploy replaces must not make the others get the batch twice.
+ */
+class Passage implements Prepared {
+  readonly #wiring: PortWiring;
+  readonly #phase: DeployPhase;
+  readonly #batch: EventBatch;
+  readonly #signal: AbortSignal;
+  readonly #events: { accepted(): void; missed: OnMiss };
+  #inlets: readonly Inlet[] = [];
+  #delivery: Delivery | undefined;
+  #prepared: Prepared | undefined;
+
+  constructor(
+    wiring: PortWiring,
+    phase: DeployPhase,
+    batch: EventBatch,
+    signal: AbortSignal,
+    events: { accepted(): void; missed: OnMiss },
+  ) {
+    this.#wiring = wiring;
+    this.#phase = phase;
+    this.#batch = batch;
+    this.#signal = signal;
+    this.#events = events;
+  }
+
+  async prepare(): Promise<this> {
     for (;;) {
-      const inlets = await this.#wiring.inlets(signal);
+      this.#inlets = await this.#wiring.inlets(this.#signal);
       try {
-        const delivery = new Delivery(await expandRoutes(routesTo(inlets, batch)), this.#onMiss);
-        return await delivery.prepare(signal);
+        const routes = await expandRoutes(routesTo(this.#inlets, this.#batch));
+        if (this.#delivery) this.#delivery.reroute(routes);
+        else this.#delivery = new Delivery(routes, this.#events.missed);
+        this.#prepared = await this.#delivery.prepare(this.#signal);
+        return this;
       } catch (error) {
-        await this.#afterReplacement(error, inlets, signal);
+        await this.#afterReplacement(error);
       }
     }
   }
 
-  async #commit(batch: EventBatch, prepared: Prepared, signal: AbortSignal): Promise<void> {
-    try {
-      await prepared.commit();
-    } catch (error) {
-      await this.#afterReplacement(error, this.#wiring.current, signal);
-      const again = await this.#prepare(batch, signal);
-      await again.commit();
+  async commit(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#prepared?.commit();
+        break;
+      } catch (error) {
+        await this.#afterReplacement(error);
+        await this.prepare();
+      }
     }
-    this.#counters.add("EventAcceptedCount", batch.length);
+    this.#events.accepted();
+  }
+
+  abort(): void {
+    this.#prepared?.abort();
   }
 
   /** A target that a deploy replaces refuses what comes late, and its successor takes it. Other errors are thrown on. */
-  async #afterReplacement(error: unknown, tried: readonly Inlet[], signal: AbortSignal): Promise<void> {
+  async #afterReplacement(error: unknown): Promise<void> {
     const replaced = isHeadraceError(error) && error.code === "FLUME_STOPPED" && !this.#phase.ending;
-    if (!replaced || signal.aborted) throw error;
-    await this.#phase.whenRunning(signal);
-    if (this.#wiring.current === tried) await sleep(REPLACEMENT_WAIT, signal);
+    if (!replaced || this.#signal.aborted) throw error;
+    await this.#phase.whenRunning(this.#signal);
+    if (this.#wiring.current === this.#inlets) await sleep(REPLACEMENT_WAIT, this.#signal);
   }
 }

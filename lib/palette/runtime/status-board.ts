@@ -39,11 +39,11 @@ export class StatusBoard {
 
   #statusOf(node: LiveNode, rate: number): NodeStatus {
     if (this.#wiring.onCycle(node.id)) return { fill: "red", shape: "ring", text: statusText("cycle") };
-    if (node.face.problem) return { fill: "red", shape: "ring", text: statusText("problem") };
     const needsTarget = node.declaration.role !== "sink" && node.ports.length > 0;
-    if (needsTarget && node.ports.every((port) => port.current.length === 0)) {
-      return { fill: "yellow", shape: "ring", text: statusText("noTarget") };
+    if (needsTarget && node.ports.every((port) => !port.wired)) {
+      return { fill: node.face.problem ? "red" : "yellow", shape: "ring", text: statusText("noTarget") };
     }
+    if (node.face.problem) return { fill: "red", shape: "ring", text: statusText("problem") };
     const status = node.status(rate);
     if (!this.#wiring.bestEffort(node.id)) return status;
     return { ...status, text: `${status.text ?? ""} ${statusText("bestEffort")}` };

@@ -17,6 +17,9 @@ export class SupervisedStart {
   readonly #stopped = new AbortController();
   #running: Promise<void> | undefined;
   #started = false;
+  #settle: () => void = () => undefined;
+  /** Resolves once it has started, or will not start any more. */
+  readonly settled = new Promise<void>((resolve) => (this.#settle = resolve));
 
   /** `before`: the component's predecessor on its way out, which may still hold a port or a directory. */
   constructor(
@@ -33,12 +36,17 @@ export class SupervisedStart {
     return this.#started;
   }
 
+  get begun(): boolean {
+    return this.#running !== undefined;
+  }
+
   begin(): void {
     this.#running ??= this.#run();
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#settle();
     await this.#running;
     this.#started = false;
     await this.#component.stop();
@@ -51,6 +59,7 @@ export class SupervisedStart {
       try {
         await this.#component.start();
         this.#started = true;
+        this.#settle();
         if (failures > 0) this.#events.report();
         if (!signal.aborted) this.#events.started();
         return;

@@ -15,7 +15,9 @@ const MOST_BYTES_UNDER_WAY = 128 * 1024;
 const MOST_UNREAD_REPLIES = 64 * 1024;
 
 const OK = "OK\n";
-const OKS = Buffer.from(OK.repeat(4096), "latin1");
+/** Acknowledgements that one write can hold. */
+const MOST_OKS = 4096;
+const OKS = Buffer.from(OK.repeat(MOST_OKS), "latin1");
 const NOTHING = Buffer.alloc(0);
 
 interface Pending {
@@ -34,6 +36,7 @@ export class NetcatConnection {
   readonly #signal: AbortSignal;
   /** For encodings other than UTF-8, whose bytes can be cut at newlines as they are. */
   readonly #decoder: TextDecoder | undefined;
+  readonly #oks: Buffer;
   readonly #pending: Pending[] = [];
   #pendingBytes = 0;
   #tail: Buffer = NOTHING;
@@ -50,7 +53,9 @@ export class NetcatConnection {
     this.#lane = out.lane();
     this.#signal = signal;
     const isUtf8 = /^utf-?8$/i.test(settings.encoding);
-    this.#decoder = isUtf8 ? undefined : new TextDecoder(settings.encoding);
+    // A byte order mark is text like any other, as in Flume.
+    this.#decoder = isUtf8 ? undefined : new TextDecoder(settings.encoding, { ignoreBOM: true });
+    this.#oks = this.#isWide ? this.#encoded(OK.repeat(MOST_OKS)) : OKS;
     this.ended = new Promise((resolve) => {
       socket.once("close", () => void (this.#replying ?? Promise.resolve()).then(resolve));
     });
@@ -74,6 +79,12 @@ export class NetcatConnection {
     this.#socket.resume();
     if (!this.#socket.readableEnded) this.#socket.destroySoon();
     await this.ended;
+  }
+
+  /** Closes at once, whatever is under way. */
+  drop(): void {
+    this.#closing = true;
+    this.#socket.destroy();
   }
 
   #read(chunk: Buffer): void {
@@ -169,16 +180,27 @@ export class NetcatConnection {
 
   #acknowledge(events: number): void {
     if (!this.#settings.ackEveryEvent || !this.#socket.writable) return;
-    for (let left = events; left > 0; left -= 4096) {
-      this.#socket.write(OKS.subarray(0, Math.min(left, 4096) * OK.length));
+    const size = this.#oks.length / MOST_OKS;
+    for (let left = events; left > 0; left -= MOST_OKS) {
+      this.#socket.write(this.#oks.subarray(0, Math.min(left, MOST_OKS) * size));
     }
+  }
+
+  get #isWide(): boolean {
+    return this.#decoder?.encoding.startsWith("utf-16") ?? false;
+  }
+
+  /** Replies are ASCII, and so the same bytes in every encoding but UTF-16. */
+  #encoded(reply: string): Buffer {
+    const bytes = Buffer.from(reply, this.#isWide ? "utf16le" : "latin1");
+    return this.#decoder?.encoding === "utf-16be" ? bytes.swap16() : bytes;
   }
 
   /** Sent even when acknowledgements are off, as Flume does. */
   #fail(error: unknown): void {
     if (this.#signal.aborted || !this.#socket.writable) return;
     const reason = isHeadraceError(error) ? error.message : reasonOf(error);
-    this.#socket.write(`FAILED: ${reason.replace(/[\r\n]+/g, " ")}\n`);
+    this.#socket.write(this.#encoded(`FAILED: ${reason.replace(/[\r\n]+/g, " ")}\n`));
   }
 
   #refuseLine(): void {
@@ -188,7 +210,8 @@ export class NetcatConnection {
     this.#socket.pause();
     void (this.#replying ?? Promise.resolve()).then(() => {
       if (this.#socket.writable) {
-        this.#socket.write(`FAILED: Event exceeds the maximum length (${maxLineLength} chars, including newline)\n`);
+        const reply = `FAILED: Event exceeds the maximum length (${maxLineLength} chars, including newline)\n`;
+        this.#socket.write(this.#encoded(reply));
       }
       return this.finish();
     });

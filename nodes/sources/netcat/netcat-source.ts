@@ -16,6 +16,8 @@ export interface NetcatSettings {
 
 /** How long a stop waits for lines that were received to be accepted and answered, in milliseconds. */
 const STOP_WAIT = 1000;
+/** How long clients then have to read their last replies, in milliseconds. */
+const LAST_WAIT = 300;
 
 /** Lines over TCP, one event each, answered with OK or FAILED as Flume's netcat source does. */
 export class NetcatSource implements Source {
@@ -42,7 +44,9 @@ export class NetcatSource implements Source {
     if (await within(STOP_WAIT, ended)) return;
     // What still waits for room was not acknowledged: its sender has it.
     this.#withdraw.abort();
-    await ended;
+    if (await within(LAST_WAIT, ended)) return;
+    // A client that does not read its replies, or a delivery that does not settle, must not hold a deploy up.
+    for (const connection of this.#connections) connection.drop();
   }
 
   #serve(socket: Socket, out: Outlet): void {
