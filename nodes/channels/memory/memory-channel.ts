@@ -1,10 +1,11 @@
 import { getHeapStatistics } from "node:v8";
 import { Admission, ByteBudget } from "../../../lib/engine/admission.js";
 import type { EventBatch } from "../../../lib/engine/batch.js";
-import type { Channel, Consumer, Limits, Prepared, Take } from "../../../lib/engine/contracts.js";
+import type { Channel, Consumer, Limits, Prepared } from "../../../lib/engine/contracts.js";
 import type { Counters } from "../../../lib/engine/counters.js";
-import { DeliveryError, leaseLost } from "../../../lib/engine/errors.js";
-import { batchOfPieces, EventQueue, type Piece, type Slot } from "./queue.js";
+import { DeliveryError } from "../../../lib/engine/errors.js";
+import { batchOfPieces, EventQueue, type Slot } from "../../../lib/engine/event-queue.js";
+import { QueueConsumer } from "../../../lib/engine/queue-consumer.js";
 
 export interface MemoryChannelSettings {
   readonly capacity: number;
@@ -37,7 +38,7 @@ export class MemoryChannel implements Channel {
   readonly #queue = new EventQueue();
   readonly #admission: Admission;
   readonly #counters: Counters;
-  readonly #consumers = new Set<MemoryConsumer>();
+  readonly #consumers = new Set<QueueConsumer>();
   #limits: Limits;
   #capacity: number;
 
@@ -124,11 +125,11 @@ export class MemoryChannel implements Channel {
   }
 
   connect({ maxLeases }: { id: string; maxLeases: number }): Consumer {
-    const consumer = new MemoryConsumer(maxLeases, this.#queue, {
+    const consumer: QueueConsumer = new QueueConsumer(maxLeases, this.#queue, {
       taken: (events) => {
         this.#counters.add("EventTakeAttemptCount", events);
       },
-      committed: (batch) => {
+      committed: (_pieces, batch) => {
         this.#counters.add("EventTakeSuccessCount", batch.length);
         this.#admission.release(batch.length, batch.bytes);
       },
@@ -144,113 +145,5 @@ export class MemoryChannel implements Channel {
       if (!this.#queue.ready) return;
       consumer.wake();
     }
-  }
-}
-
-interface ConsumerEvents {
-  taken(events: number): void;
-  committed(batch: EventBatch): void;
-  returned(): void;
-  closed(): void;
-}
-
-class MemoryConsumer implements Consumer {
-  readonly #maxLeases: number;
-  readonly #queue: EventQueue;
-  readonly #events: ConsumerEvents;
-  readonly #open = new Set<MemoryTake>();
-  #waiting: (() => void) | undefined;
-  #closed = false;
-
-  constructor(maxLeases: number, queue: EventQueue, events: ConsumerEvents) {
-    this.#maxLeases = maxLeases;
-    this.#queue = queue;
-    this.#events = events;
-  }
-
-  async take(max: Limits, signal: AbortSignal): Promise<Take | undefined> {
-    while (!this.#closed && !signal.aborted) {
-      if (this.#queue.ready && this.#open.size < this.#maxLeases) {
-        const pieces = this.#queue.take(max);
-        const take = new MemoryTake(pieces, (end, batch) => {
-          this.#open.delete(take);
-          if (end === "commit") this.#events.committed(batch);
-          else {
-            this.#queue.giveBack(pieces);
-            this.#events.returned();
-          }
-          this.wake();
-        });
-        this.#open.add(take);
-        this.#events.taken(take.batch.length);
-        return take;
-      }
-      await this.#untilWoken(signal);
-    }
-    return undefined;
-  }
-
-  wake(): void {
-    this.#waiting?.();
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    for (const take of [...this.#open]) take.lose();
-    this.wake();
-    this.#events.closed();
-  }
-
-  #untilWoken(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.#waiting = undefined;
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      this.#waiting = wake;
-      signal.addEventListener("abort", wake, { once: true });
-    });
-  }
-}
-
-class MemoryTake implements Take {
-  readonly batch: EventBatch;
-  readonly #end: (end: "commit" | "rollback", batch: EventBatch) => void;
-  #state: "open" | "ended" | "lost" = "open";
-  #lost: AbortController | undefined;
-
-  constructor(pieces: readonly Piece[], end: (end: "commit" | "rollback", batch: EventBatch) => void) {
-    this.batch = batchOfPieces(pieces);
-    this.#end = end;
-  }
-
-  /** Made only when asked for: an AbortController a batch is dear. */
-  get lost(): AbortSignal {
-    this.#lost ??= new AbortController();
-    if (this.#state === "lost") this.#lost.abort();
-    return this.#lost.signal;
-  }
-
-  async commit(): Promise<void> {
-    this.#finish("commit");
-  }
-
-  async rollback(): Promise<void> {
-    if (this.#state === "lost") return;
-    this.#finish("rollback");
-  }
-
-  lose(): void {
-    this.#finish("rollback");
-    this.#state = "lost";
-    this.#lost?.abort();
-  }
-
-  #finish(end: "commit" | "rollback"): void {
-    if (this.#state === "lost") throw leaseLost();
-    if (this.#state === "ended") throw new Error("This take has already been committed or rolled back.");
-    this.#state = "ended";
-    this.#end(end, this.batch);
   }
 }

@@ -1,5 +1,5 @@
-import { type EventBatch, joinBatches } from "../../../lib/engine/batch.js";
-import type { Limits } from "../../../lib/engine/contracts.js";
+import { type EventBatch, joinBatches } from "./batch.js";
+import type { Limits } from "./contracts.js";
 
 /** A run of events with its place in the order of admission: `sequence` of the put, `offset` within it. */
 export interface Piece {
@@ -35,6 +35,11 @@ export class EventQueue {
     const slot: Slot = { sequence: this.#nextSequence++, offset: 0, batch: undefined, state: "reserved" };
     this.#slots.push(slot);
     return slot;
+  }
+
+  /** For queues that number their puts themselves: a batch that may be taken at once, behind all others. */
+  append(sequence: number, batch: EventBatch): void {
+    this.#slots.push({ sequence, offset: 0, batch, state: "ready" });
   }
 
   /** False while there is nothing, or the first in line is not committed yet. */
