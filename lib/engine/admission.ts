@@ -1,9 +1,12 @@
+import { unwatchAbort, watchAbort } from "./abort.js";
 import { batchTooLarge, channelFull, deliveryAborted } from "./errors.js";
 import type { Limits } from "./contracts.js";
 
 interface Waiter {
   readonly events: number;
   readonly bytes: number;
+  /** When it gives up, by `performance.now()`. */
+  readonly until: number;
   readonly admit: () => void;
   readonly fail: (error: Error) => void;
 }
@@ -59,6 +62,7 @@ export class Admission {
   readonly #waiters: Waiter[] = [];
   readonly #retry = () => this.#admitWaiters();
   #closed: Error | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   /** `keepAlive` in seconds: how long a request waits for room. */
   constructor(room: { capacity: Limits; transaction: number; keepAlive: number; shared?: ByteBudget | undefined }) {
@@ -88,7 +92,11 @@ export class Admission {
     this.#capacity = room.capacity;
     this.#transaction = room.transaction;
     this.#keepAlive = room.keepAlive;
+    // Who waits from now on may give up before those who wait already.
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#admitWaiters();
+    if (this.#waiters.length > 0) this.#watchTime();
   }
 
   /**
@@ -124,6 +132,8 @@ export class Admission {
     this.#closed = error;
     for (const waiter of this.#waiters.splice(0)) waiter.fail(error);
     this.#shared?.unsubscribe(this.#retry);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   open(): void {
@@ -150,35 +160,53 @@ export class Admission {
         reject(deliveryAborted());
         return;
       }
-      const settle = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", withdraw);
-      };
       const waiter: Waiter = {
         events,
         bytes,
+        until: performance.now() + this.#keepAlive * 1000,
         admit: () => {
-          settle();
+          unwatchAbort(signal, withdraw);
           admitted();
           resolve();
         },
         fail: (error) => {
-          settle();
+          unwatchAbort(signal, withdraw);
           reject(error);
         },
       };
-      const giveUp = (error: Error) => {
-        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        waiter.fail(error);
-        // The one behind may be smaller and fit.
-        this.#admitWaiters();
-      };
-      const withdraw = () => giveUp(deliveryAborted());
-      const timer = setTimeout(() => giveUp(this.#fullError(bytes)), this.#keepAlive * 1000);
-      signal.addEventListener("abort", withdraw, { once: true });
+      const withdraw = () => this.#giveUp(waiter, deliveryAborted());
+      watchAbort(signal, withdraw);
       this.#waiters.push(waiter);
+      this.#watchTime();
       this.#shared?.subscribe(this.#retry);
     });
+  }
+
+  #giveUp(waiter: Waiter, error: Error): void {
+    this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+    waiter.fail(error);
+    // The one behind may be smaller and fit.
+    this.#admitWaiters();
+  }
+
+  /** One timer for all who wait: a timer for each batch would cost more than the batch. */
+  #watchTime(): void {
+    if (this.#timer) {
+      this.#timer.ref();
+      return;
+    }
+    const next = Math.min(...this.#waiters.map((waiter) => waiter.until));
+    this.#timer = setTimeout(() => this.#expire(), Math.max(0, next - performance.now()));
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const waiter of this.#waiters.filter(({ until }) => until <= now)) {
+      // An earlier one that gave up may have let this one in.
+      if (this.#waiters.includes(waiter)) this.#giveUp(waiter, this.#fullError(waiter.bytes));
+    }
+    if (this.#waiters.length > 0) this.#watchTime();
   }
 
   #fullError(bytes: number): Error {
@@ -194,6 +222,9 @@ export class Admission {
       this.#reserve(first.events, first.bytes);
       first.admit();
     }
-    if (this.#waiters.length === 0) this.#shared?.unsubscribe(this.#retry);
+    if (this.#waiters.length > 0) return;
+    this.#shared?.unsubscribe(this.#retry);
+    // Left running for whoever waits next, but not in the way of a process that wants to end.
+    this.#timer?.unref();
   }
 }

@@ -1,3 +1,5 @@
+import { unwatchAbort, watchAbort } from "./abort.js";
+
 /** Waits that grow: `first`, doubled each time, at most `most` milliseconds; `reset()` after a success. */
 export class Backoff {
   readonly #first: number;
@@ -43,10 +45,10 @@ export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
     }
     const end = () => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
+      if (signal) unwatchAbort(signal, end);
       resolve();
     };
     const timer = setTimeout(end, milliseconds);
-    signal?.addEventListener("abort", end, { once: true });
+    if (signal) watchAbort(signal, end);
   });
 }

@@ -1,5 +1,5 @@
 import { Backoff, sleep, within } from "./backoff.js";
-import type { Channel, Consumer, Inlet, Take } from "./contracts.js";
+import type { Channel, Consumer, Inlet, Limits, Take } from "./contracts.js";
 import { commonLimits, Delivery, expandRoutes, type OnMiss, routesTo } from "./delivery.js";
 import { isHeadraceError } from "./errors.js";
 import { nextLoopTurn, turnIsOver } from "./turn.js";
@@ -81,11 +81,11 @@ export class ChannelRunner {
     try {
       while (!signal.aborted) {
         if (turnIsOver()) await nextLoopTurn();
-        const inlets = await this.#targets(signal);
+        const wired = this.#wiring.inlets(signal);
+        // Not awaited where it is known: this is done for every batch.
+        const inlets = wired instanceof Promise ? await this.#targets(signal) : wired;
         if (!inlets || leasesFor(inlets) !== leases) break;
-        const limits = commonLimits(inlets);
-        const takeSize = Math.min(limits.events, this.#channel.limits.events, ...inlets.map((inlet) => inlet.takeSize));
-        const take = await consumer.take({ events: takeSize, bytes: limits.bytes }, signal);
+        const take = await consumer.take(this.#takeSize(inlets), signal);
         if (!take) continue;
         if (leases === 1) {
           await this.#deliver(take, inlets, signal);
@@ -102,6 +102,14 @@ export class ChannelRunner {
     } finally {
       await consumer.close();
     }
+  }
+
+  /** As much as each inlet can take, and asks for, and as one transaction of the channel holds. */
+  #takeSize(inlets: readonly Inlet[]): Limits {
+    const { events, bytes } = commonLimits(inlets);
+    let most = Math.min(events, this.#channel.limits.events);
+    for (const { takeSize } of inlets) most = Math.min(most, takeSize);
+    return { events: most, bytes };
   }
 
   async #targets(signal: AbortSignal): Promise<readonly Inlet[] | undefined> {
@@ -132,7 +140,7 @@ export class ChannelRunner {
   /** True when every inlet accepted; false when stopped before. */
   async #deliverOwed(take: Take, first: readonly Inlet[], signal: AbortSignal): Promise<boolean> {
     const backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT);
-    let inlets: readonly Inlet[] | undefined = first;
+    let inlets = first;
     let delivery: Delivery | undefined;
     let replaced = false;
     for (let failures = 0; ; failures++) {
@@ -152,9 +160,10 @@ export class ChannelRunner {
       await sleep(backoff.next(), signal);
       const now = await this.#targets(signal);
       if (!now) return false;
+      const changed = now !== inlets;
+      inlets = now;
       // Routers may decide anew and a deploy may have replaced inlets; who accepted is remembered by id.
-      if (delivery && (replaced || now !== inlets)) {
-        inlets = now;
+      if (delivery && (replaced || changed)) {
         try {
           delivery.reroute(await expandRoutes(routesTo(now, take.batch)));
         } catch (error) {
@@ -167,6 +176,7 @@ export class ChannelRunner {
 
 /** What the slowest allows; inlets that do not care ask for one at a time, which keeps the order. */
 function leasesFor(inlets: readonly Inlet[]): number {
-  const most = Math.min(...inlets.map((inlet) => inlet.maxInFlight));
+  let most = Number.POSITIVE_INFINITY;
+  for (const { maxInFlight } of inlets) most = Math.min(most, maxInFlight);
   return Number.isFinite(most) ? Math.max(1, most) : 1;
 }

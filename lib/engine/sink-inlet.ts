@@ -1,3 +1,4 @@
+import { unwatchAbort, watchAbort } from "./abort.js";
 import type { EventBatch } from "./batch.js";
 import type { Inlet, Limits, Prepared, Sink } from "./contracts.js";
 import type { Counters } from "./counters.js";
@@ -76,15 +77,15 @@ export class SinkInlet implements Inlet {
       };
       const waiter: Waiter = {
         grant: () => {
-          signal.removeEventListener("abort", withdraw);
+          unwatchAbort(signal, withdraw);
           resolve(this.#prepared(batch));
         },
         fail: (error) => {
-          signal.removeEventListener("abort", withdraw);
+          unwatchAbort(signal, withdraw);
           reject(error);
         },
       };
-      signal.addEventListener("abort", withdraw, { once: true });
+      watchAbort(signal, withdraw);
       this.#waiters.push(waiter);
     });
   }

@@ -1,3 +1,4 @@
+import { unwatchAbort, watchAbort } from "../../engine/abort.js";
 import { deliveryAborted } from "../../engine/errors.js";
 import type { FlowsEvent, NodeRed } from "./node-red.js";
 
@@ -66,7 +67,7 @@ export class DeployPhase {
     return new Promise((resolve, reject) => {
       const settle = () => {
         this.#waiting.delete(wake);
-        signal.removeEventListener("abort", withdraw);
+        unwatchAbort(signal, withdraw);
       };
       const wake = () => {
         settle();
@@ -80,7 +81,7 @@ export class DeployPhase {
         reject(deliveryAborted());
         return;
       }
-      signal.addEventListener("abort", withdraw, { once: true });
+      watchAbort(signal, withdraw);
       this.#waiting.add(wake);
     });
   }

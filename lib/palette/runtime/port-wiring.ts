@@ -1,3 +1,4 @@
+import { unwatchAbort, watchAbort } from "../../engine/abort.js";
 import type { Wiring } from "../../engine/channel-runner.js";
 import type { Inlet } from "../../engine/contracts.js";
 import { deliveryAborted } from "../../engine/errors.js";
@@ -47,7 +48,7 @@ export class PortWiring implements Wiring {
     return new Promise((resolve, reject) => {
       const settle = () => {
         this.#waiting.delete(look);
-        signal.removeEventListener("abort", withdraw);
+        unwatchAbort(signal, withdraw);
       };
       const look = () => {
         if (!this.#usable) return;
@@ -62,7 +63,7 @@ export class PortWiring implements Wiring {
         reject(deliveryAborted());
         return;
       }
-      signal.addEventListener("abort", withdraw, { once: true });
+      watchAbort(signal, withdraw);
       this.#waiting.add(look);
     });
   }

@@ -1,3 +1,4 @@
+import { unwatchAbort, watchAbort } from "../../../lib/engine/abort.js";
 import { deliveryAborted, DeliveryError } from "../../../lib/engine/errors.js";
 
 interface Waiter<T> {
@@ -27,15 +28,15 @@ export class WaitingLine<T> {
       const waiter: Waiter<T> = {
         accepts,
         grant(granted) {
-          signal.removeEventListener("abort", withdraw);
+          unwatchAbort(signal, withdraw);
           resolve(granted);
         },
         fail(error) {
-          signal.removeEventListener("abort", withdraw);
+          unwatchAbort(signal, withdraw);
           reject(error);
         },
       };
-      signal.addEventListener("abort", withdraw, { once: true });
+      watchAbort(signal, withdraw);
       this.#waiters.push(waiter);
     });
   }
