@@ -83,7 +83,7 @@ export class ChannelRunner {
         if (turnIsOver()) await nextLoopTurn();
         const wired = this.#wiring.inlets(signal);
         // Not awaited where it is known: this is done for every batch.
-        const inlets = wired instanceof Promise ? await this.#targets(signal) : wired;
+        const inlets = wired instanceof Promise ? await this.#unlessStopped(wired, signal) : wired;
         if (!inlets || leasesFor(inlets) !== leases) break;
         const take = await consumer.take(this.#takeSize(inlets), signal);
         if (!take) continue;
@@ -113,8 +113,15 @@ export class ChannelRunner {
   }
 
   async #targets(signal: AbortSignal): Promise<readonly Inlet[] | undefined> {
+    return await this.#unlessStopped(this.#wiring.inlets(signal), signal);
+  }
+
+  async #unlessStopped(
+    inlets: Promise<readonly Inlet[]> | readonly Inlet[],
+    signal: AbortSignal,
+  ): Promise<readonly Inlet[] | undefined> {
     try {
-      return await this.#wiring.inlets(signal);
+      return await inlets;
     } catch (error) {
       if (signal.aborted) return undefined;
       throw error;
