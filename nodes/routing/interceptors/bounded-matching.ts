@@ -17,9 +17,9 @@ export interface Matching<R> {
 /** Steps that a batch may take at worst without a watchdog: 1 to 3 ms. */
 const FREE_STEPS = 1_000_000;
 /** Milliseconds that matching may hold up the event loop at a time. */
-const TURN_LIMIT = 20;
+const TURN_LIMIT = 15;
 /** Milliseconds for one event that alone was cut off once: a pause of the whole process may have been the cause. */
-const EVENT_LIMIT = 50;
+const EVENT_LIMIT = 30;
 /** After this many events in a row that were too slow, the next ones are cut off … */
 const STREAK = 3;
 /** … after this many milliseconds already, and once is enough; until one ends in time. */

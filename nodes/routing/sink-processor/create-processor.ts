@@ -23,7 +23,7 @@ export function createProcessor(
       const inlet =
         settings.processor === "compete"
           ? new CompetingInlet(context, ports, clock)
-          : new OrderedInlet(context, ports, orderOf(settings, clock));
+          : new OrderedInlet(context, ports, orderOf(settings, clock), clock);
       running = inlet;
       return inlet;
     },

@@ -38,6 +38,12 @@ export class FailoverOrder implements SinkOrder {
     return [...trials, ...live];
   }
 
+  wait(isWired: (port: number) => boolean): number {
+    const now = this.#clock.now();
+    const waits = this.#byPriority.filter(isWired).map((port) => (this.#failed.get(port)?.until ?? now) - now);
+    return waits.length > 0 ? Math.min(...waits) : 0;
+  }
+
   succeeded(port: number): void {
     this.#failed.delete(port);
   }

@@ -44,6 +44,13 @@ export class LoadBalanceOrder implements SinkOrder {
     return order.map((port) => ({ port, trial: false }));
   }
 
+  wait(isWired: (port: number) => boolean): number {
+    const now = this.#clock.now();
+    const ports = [...this.#settings.sinks.keys()].filter(isWired);
+    const waits = ports.map((port) => (this.#history.get(port)?.until ?? now) - now);
+    return waits.length > 0 ? Math.min(...waits) : 0;
+  }
+
   succeeded(): void {
     // Failures are forgotten by time alone, as in Flume.
   }

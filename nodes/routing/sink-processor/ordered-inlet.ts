@@ -2,6 +2,7 @@ import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { ComponentContext } from "../../../lib/engine/component.js";
 import type { Inlet, Limits, Prepared } from "../../../lib/engine/contracts.js";
 import type { Counters } from "../../../lib/engine/counters.js";
+import type { Clock } from "../../../lib/engine/clock.js";
 import { asDeliveryError, DeliveryError } from "../../../lib/engine/errors.js";
 import { allFailed, isOfBatch, isStopped, type Ledger, type SinkPorts } from "./sink-ports.js";
 import { WaitingLine } from "./waiting-line.js";
@@ -15,6 +16,8 @@ export interface Turn {
 /** Which sinks a batch is offered to, and in which order. */
 export interface SinkOrder {
   turns(isWired: (port: number) => boolean): readonly Turn[];
+  /** Milliseconds until there is a turn for one of the wired sinks: 0 when there is one now. */
+  wait(isWired: (port: number) => boolean): number;
   succeeded(port: number): void;
   failed(port: number): void;
 }
@@ -23,6 +26,8 @@ export interface SinkOrder {
 const PATIENCE = 1000;
 /** The same for one that has failed before: the live ones behind it shall not wait long. */
 const TRIAL_PATIENCE = 100;
+/** Milliseconds after which a batch that waits looks again in any case: a deploy may have wired another sink. */
+const LOOK_AGAIN = 1000;
 
 /** Failover and load balancing: one batch at a time, offered to one sink after the other until one has written it. */
 export class OrderedInlet implements Inlet {
@@ -31,14 +36,18 @@ export class OrderedInlet implements Inlet {
   readonly #counters: Counters;
   readonly #ports: SinkPorts;
   readonly #order: SinkOrder;
+  readonly #clock: Clock;
   readonly #line = new WaitingLine<void>();
+  /** The one batch whose turn it is, while every sink rests. */
+  readonly #resting = new WaitingLine<void>();
   #busy = false;
 
-  constructor(context: ComponentContext, ports: SinkPorts, order: SinkOrder) {
+  constructor(context: ComponentContext, ports: SinkPorts, order: SinkOrder, clock: Clock) {
     this.id = context.id;
     this.#counters = context.counters;
     this.#ports = ports;
     this.#order = order;
+    this.#clock = clock;
   }
 
   get limits(): Limits {
@@ -50,13 +59,19 @@ export class OrderedInlet implements Inlet {
   }
 
   /**
-   * Reserves the turn of this processor only. A sink is asked for room while committing: two fan-outs that
+   * Reserves the turn of this processor only, and waits while every sink has failed and rests. A sink is asked for room while committing: two fan-outs that
    * prepared sinks here could wait for each other, because the order of their ids is not the one of the sinks.
    */
   async prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
     if (this.#line.closed) throw new DeliveryError("FLUME_STOPPED");
     if (this.#busy) await this.#line.wait(signal);
     this.#busy = true;
+    try {
+      await this.#untilRested(signal);
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
     return {
       commit: async () => {
         try {
@@ -71,6 +86,19 @@ export class OrderedInlet implements Inlet {
 
   stop(): void {
     this.#line.close();
+    this.#resting.close();
+  }
+
+  async #untilRested(signal: AbortSignal): Promise<void> {
+    const isWired = (port: number) => this.#ports.isWired(port);
+    for (let wait = this.#order.wait(isWired); wait > 0; wait = this.#order.wait(isWired)) {
+      const cancel = this.#clock.after(Math.min(wait, LOOK_AGAIN), () => this.#resting.offer());
+      try {
+        await this.#resting.wait(signal);
+      } finally {
+        cancel();
+      }
+    }
   }
 
   async #write(batch: EventBatch): Promise<void> {
