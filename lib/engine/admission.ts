@@ -1,5 +1,6 @@
 import { unwatchAbort, watchAbort } from "./abort.js";
 import { batchTooLarge, channelFull, deliveryAborted } from "./errors.js";
+import { Bag } from "./bag.js";
 import type { Limits } from "./contracts.js";
 
 interface Waiter {
@@ -15,7 +16,7 @@ interface Waiter {
 export class ByteBudget {
   readonly total: number;
   #used = 0;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Bag<() => void>();
 
   constructor(total: number) {
     this.total = total;
@@ -35,10 +36,10 @@ export class ByteBudget {
 
   release(bytes: number): void {
     this.#used -= bytes;
-    for (const retry of [...this.#waiting]) retry();
+    for (const retry of this.#waiting.list()) retry();
   }
 
-  /** `retry` is called after each release until `unsubscribe`. */
+  /** `retry` is called after each release until `unsubscribe`; once is enough. */
   subscribe(retry: () => void): void {
     this.#waiting.add(retry);
   }
@@ -63,6 +64,7 @@ export class Admission {
   readonly #retry = () => this.#admitWaiters();
   #closed: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #watchesShared = false;
 
   /** `keepAlive` in seconds: how long a request waits for room. */
   constructor(room: { capacity: Limits; transaction: number; keepAlive: number; shared?: ByteBudget | undefined }) {
@@ -95,6 +97,7 @@ export class Admission {
     // Who waits from now on may give up before those who wait already.
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#refuseTooLarge();
     this.#admitWaiters();
     if (this.#waiters.length > 0) this.#watchTime();
   }
@@ -131,7 +134,7 @@ export class Admission {
   close(error: Error): void {
     this.#closed = error;
     for (const waiter of this.#waiters.splice(0)) waiter.fail(error);
-    this.#shared?.unsubscribe(this.#retry);
+    this.#watchShared();
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -178,8 +181,18 @@ export class Admission {
       watchAbort(signal, withdraw);
       this.#waiters.push(waiter);
       this.#watchTime();
-      this.#shared?.subscribe(this.#retry);
+      this.#watchShared();
     });
+  }
+
+  /** Listens to the shared budget only while that is what the first in line waits for. */
+  #watchShared(): void {
+    const [first] = this.#waiters;
+    const wanted = first !== undefined && this.#shared !== undefined && !this.#shared.fits(first.bytes);
+    if (wanted === this.#watchesShared) return;
+    this.#watchesShared = wanted;
+    if (wanted) this.#shared?.subscribe(this.#retry);
+    else this.#shared?.unsubscribe(this.#retry);
   }
 
   #giveUp(waiter: Waiter, error: Error): void {
@@ -216,14 +229,24 @@ export class Admission {
       : channelFull(this.#capacity.events, this.#keepAlive);
   }
 
+  /** Those who could never be admitted now would keep the others waiting for nothing. */
+  #refuseTooLarge(): void {
+    const { limits } = this;
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.events <= limits.events && waiter.bytes <= limits.bytes) continue;
+      this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+      waiter.fail(batchTooLarge(waiter.events, waiter.bytes, limits));
+    }
+  }
+
   #admitWaiters(): void {
     for (let first = this.#waiters[0]; first && this.#fits(first.events, first.bytes); first = this.#waiters[0]) {
       this.#waiters.shift();
       this.#reserve(first.events, first.bytes);
       first.admit();
     }
+    this.#watchShared();
     if (this.#waiters.length > 0) return;
-    this.#shared?.unsubscribe(this.#retry);
     // Left running for whoever waits next, but not in the way of a process that wants to end.
     this.#timer?.unref();
   }

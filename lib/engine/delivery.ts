@@ -1,4 +1,4 @@
-import type { EventBatch } from "./batch.js";
+import { type EventBatch, joinBatches } from "./batch.js";
 import type { Inlet, Limits, Prepared, Route } from "./contracts.js";
 import { asDeliveryError, DeliveryError } from "./errors.js";
 
@@ -85,40 +85,40 @@ export class Delivery {
     const [first] = this.#owed;
     // One target is the common case, and this runs once a batch: no lists, no sorting. It either
     // accepts, and nothing is owed, or rejects, and all still is.
-    if (first && this.#owed.length === 1 && !first.optional) return first.inlet.prepare(first.batch, signal);
+    if (first && this.#owed.length === 1 && !first.optional && this.#accepted.size === 0) {
+      return first.inlet.prepare(first.batch, signal);
+    }
     return this.#prepareAll(signal);
   }
 
   async #prepareAll(signal: AbortSignal): Promise<Prepared> {
-    const required = this.#owed
-      .filter((route) => !route.optional)
-      // One order for the whole flow, so that two fan-outs can never wait for each other.
-      .sort((a, b) => (a.inlet.id < b.inlet.id ? -1 : a.inlet.id > b.inlet.id ? 1 : 0));
+    const shares = sharesOf(this.#owed.filter((route) => !route.optional));
     const prepared: Prepared[] = [];
     const abort = () => {
       for (const one of prepared) one.abort();
     };
     try {
-      for (const route of required) prepared.push(await route.inlet.prepare(route.batch, signal));
+      for (const { inlet, batch } of shares) prepared.push(await inlet.prepare(batch, signal));
     } catch (error) {
       abort();
       throw this.#rejection(error);
     }
-    return { commit: () => this.#commitAll(required, prepared), abort };
+    return { commit: () => this.#commitAll(shares, prepared), abort };
   }
 
-  async #commitAll(required: readonly Route[], prepared: readonly Prepared[]): Promise<void> {
-    const results = await Promise.allSettled(prepared.map((one) => one.commit()));
+  async #commitAll(shares: readonly Share[], prepared: readonly Prepared[]): Promise<void> {
+    // One that throws instead of rejecting must not keep the others from being committed.
+    const results = await Promise.allSettled(prepared.map(async (one) => one.commit()));
     const optional = this.#owed.filter((route) => route.optional);
     const rejected: Route[] = [];
     let reason: unknown;
-    for (const [i, route] of required.entries()) {
+    for (const [i, { inlet, routes }] of shares.entries()) {
       const result = results[i] as PromiseSettledResult<void>;
       if (result.status === "fulfilled") {
-        this.#accepted.set(route.inlet.id, (this.#accepted.get(route.inlet.id) ?? 0) + 1);
+        this.#accepted.set(inlet.id, (this.#accepted.get(inlet.id) ?? 0) + routes.length);
       } else {
         reason ??= result.reason;
-        rejected.push(route);
+        rejected.push(...routes);
       }
     }
     if (rejected.length > 0) {
@@ -148,4 +148,36 @@ export class Delivery {
       cause: rejection,
     });
   }
+}
+
+/** What one inlet gets in one attempt, by one way or by several. */
+interface Share {
+  readonly inlet: Inlet;
+  readonly batch: EventBatch;
+  readonly routes: readonly Route[];
+}
+
+/**
+ * In one order for the whole flow, so that two fan-outs can never wait for each other. What reaches an inlet by
+ * several ways enters it as one batch as far as its limits allow: asked for room a second time, a sink would
+ * wait for its own first batch.
+ */
+function sharesOf(routes: readonly Route[]): readonly Share[] {
+  const sorted = [...routes].sort((a, b) => (a.inlet.id < b.inlet.id ? -1 : a.inlet.id > b.inlet.id ? 1 : 0));
+  const shares: Share[] = [];
+  for (const route of sorted) {
+    const last = shares.at(-1);
+    if (last && last.inlet === route.inlet && fitsWith(last.batch, route)) {
+      const batch = joinBatches([last.batch, route.batch]);
+      shares[shares.length - 1] = { inlet: route.inlet, batch, routes: [...last.routes, route] };
+    } else {
+      shares.push({ inlet: route.inlet, batch: route.batch, routes: [route] });
+    }
+  }
+  return shares;
+}
+
+function fitsWith(batch: EventBatch, { inlet, batch: more }: Route): boolean {
+  const { events, bytes } = inlet.limits;
+  return batch.length + more.length <= events && batch.bytes + more.bytes <= bytes;
 }

@@ -98,9 +98,7 @@ export class EventQueue {
   }
 
   #firstSlot(): Slot | undefined {
-    while (this.#head < this.#slots.length && (this.#slots[this.#head] as Slot).state === "aborted") {
-      this.#dropFirstSlot();
-    }
+    while (this.#head < this.#slots.length && holdsNothing(this.#slots[this.#head] as Slot)) this.#dropFirstSlot();
     return this.#slots[this.#head];
   }
 
@@ -116,6 +114,11 @@ export class EventQueue {
       this.#head = 0;
     }
   }
+}
+
+/** Aborted, or committed without events: it would stand at the head for ever. */
+function holdsNothing({ state, batch }: Slot): boolean {
+  return state === "aborted" || (state === "ready" && batch?.length === 0);
 }
 
 function countFitting(batch: EventBatch, events: number, bytes: number, atLeastOne: boolean): number {

@@ -28,7 +28,8 @@ export class SinkInlet implements Inlet {
   #open = false;
   #closed = false;
   #writing = 0;
-  #idle: (() => void) | undefined;
+  #idle: Promise<void> | undefined;
+  #becameIdle: (() => void) | undefined;
 
   constructor(id: string, sink: Sink, counters: Counters, refusal?: RefusalExit) {
     this.id = id;
@@ -57,7 +58,9 @@ export class SinkInlet implements Inlet {
     this.#open = false;
     this.#closed = true;
     for (const waiter of this.#waiters.splice(0)) waiter.fail(new DeliveryError("FLUME_STOPPED"));
-    if (this.#writing > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    if (this.#writing === 0) return;
+    this.#idle ??= new Promise<void>((resolve) => (this.#becameIdle = resolve));
+    await this.#idle;
   }
 
   prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
@@ -91,19 +94,35 @@ export class SinkInlet implements Inlet {
   }
 
   #prepared(batch: EventBatch): Prepared {
+    let ended = false;
     return {
       commit: async () => {
-        this.#writing++;
+        if (ended) throw new Error("This batch has already been committed or aborted.");
+        ended = true;
         try {
-          await this.#write(batch);
+          // It may have waited for other inlets of a fan-out while this sink was stopped.
+          if (this.#closed) throw new DeliveryError("FLUME_STOPPED");
+          await this.#writeCounted(batch);
         } finally {
-          this.#writing--;
           this.#release();
-          if (this.#writing === 0) this.#idle?.();
         }
       },
-      abort: () => this.#release(),
+      abort: () => {
+        if (ended) return;
+        ended = true;
+        this.#release();
+      },
     };
+  }
+
+  async #writeCounted(batch: EventBatch): Promise<void> {
+    this.#writing++;
+    try {
+      await this.#write(batch);
+    } finally {
+      this.#writing--;
+      if (this.#writing === 0) this.#becameIdle?.();
+    }
   }
 
   async #write(batch: EventBatch): Promise<void> {

@@ -1,6 +1,6 @@
 import type { EventBatch } from "../../lib/engine/batch.js";
 import type { Lane, Limits, Outlet } from "../../lib/engine/contracts.js";
-import { DeliveryError } from "../../lib/engine/errors.js";
+import { deliveryAborted } from "../../lib/engine/errors.js";
 import { DeliveryLane } from "../../lib/engine/lane.js";
 
 const NO_LIMITS: Limits = { events: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
@@ -17,6 +17,10 @@ export class TestOutlet implements Outlet {
   mostUnderWay = 0;
   /** Rejects the next deliveries with these, in order; undefined accepts. */
   readonly rejections: (Error | undefined)[] = [];
+  /** While it is there, deliveries wait for it to be admitted, or until they are withdrawn. */
+  admission: Promise<unknown> | undefined;
+  /** Deliveries not admitted yet. */
+  waiting = 0;
   /** While it is there, deliveries wait for it before they are accepted or rejected. */
   gate: Promise<unknown> | undefined;
 
@@ -40,8 +44,16 @@ export class TestOutlet implements Outlet {
     return this.accepted.reduce((sum, batch) => sum + batch.length, 0);
   }
 
+  async #untilAdmitted(admission: Promise<unknown>, signal: AbortSignal): Promise<void> {
+    this.waiting++;
+    const withdrawn = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    if (!signal.aborted) await Promise.race([admission, withdrawn]);
+    this.waiting--;
+  }
+
   async #admit(batch: EventBatch, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) throw new DeliveryError("FLUME_DELIVERY_ABORTED");
+    if (this.admission) await this.#untilAdmitted(this.admission, signal);
+    if (signal.aborted) throw deliveryAborted();
     this.tried.push(batch);
     this.underWay++;
     this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay);

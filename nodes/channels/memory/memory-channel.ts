@@ -110,6 +110,7 @@ export class MemoryChannel implements Channel {
     const { length, bytes } = kept;
     return {
       commit: () => {
+        if (slot.state !== "reserved") return Promise.reject(new Error("This put has already been ended."));
         slot.batch = kept;
         slot.state = "ready";
         this.#counters.add("EventPutSuccessCount", length);
@@ -117,6 +118,7 @@ export class MemoryChannel implements Channel {
         return Promise.resolve();
       },
       abort: () => {
+        if (slot.state !== "reserved") return;
         slot.state = "aborted";
         this.#admission.release(length, bytes);
         this.#wake();

@@ -1,0 +1,33 @@
+/** What every subject of a role does, each named by a sentence that begins with its subject left out. */
+export type Behaviours<Bench> = Readonly<Record<string, (bench: Bench) => Promise<void>>>;
+
+/** Behaviours that are not asked of a subject, and why. */
+export type NotAsked<B> = Partial<Readonly<Record<keyof B & string, string>>>;
+
+/** Where a behaviour is tried: made anew for each, and ended after it. */
+export interface Bench {
+  end(): Promise<void>;
+}
+
+/** Puts one subject through all behaviours of its role. */
+export function itBehaves<T extends Bench>(
+  behaviours: Behaviours<T>,
+  notAsked: Readonly<Record<string, string | undefined>>,
+  newBench: () => T | Promise<T>,
+): void {
+  for (const [sentence, behave] of Object.entries(behaviours)) {
+    const reason = notAsked[sentence];
+    if (reason !== undefined) {
+      it(`is not asked: ${sentence} (${reason})`, () => undefined);
+      continue;
+    }
+    it(sentence, async () => {
+      const bench = await newBench();
+      try {
+        await behave(bench);
+      } finally {
+        await bench.end();
+      }
+    });
+  }
+}

@@ -1,0 +1,81 @@
+import { component as memory } from "../../nodes/channels/memory/component.js";
+import { component as selector } from "../../nodes/routing/channel-selector/component.js";
+import { component as interceptors } from "../../nodes/routing/interceptors/component.js";
+import { component as logger } from "../../nodes/sinks/logger/component.js";
+import { component as nullSink } from "../../nodes/sinks/null/component.js";
+import { component as seq } from "../../nodes/sources/seq/component.js";
+import { component as stress } from "../../nodes/sources/stress/component.js";
+import { fileRollBench } from "./file-roll-bench.js";
+import { channelFactory, generatingSource, processor, router, sinkBench } from "./make-subjects.js";
+import { netcatBench } from "./netcat-bench.js";
+import type { ChannelSubject, ProcessorSubject, RouterSubject, SinkSubject, SourceSubject } from "./subjects.js";
+
+/*
+ * Every component and the behaviours it is put through: those of its role, which stand beside this file.
+ * A new component is a new line here.
+ */
+
+const quick = { backoffSleepIncrement: 1, maxBackoffSleep: 2 };
+const noFarSide = "nothing arrives anywhere that could fail";
+const cannotReplay = "its sender is told FAILED and may send again";
+
+export const sources: readonly SourceSubject[] = [
+  { name: "seq", bench: () => generatingSource(seq, { batchSize: 2, ...quick }) },
+  {
+    name: "stress",
+    bench: () => generatingSource(stress, { batchSize: 2, ...quick }),
+    notAsked: { "delivers again what was rejected, without a gap": "all its events are the same" },
+  },
+  {
+    name: "netcat",
+    bench: netcatBench,
+    notAsked: {
+      "delivers again what was rejected, without a gap": cannotReplay,
+      "tells of a rejection, and when it is over": cannotReplay,
+    },
+  },
+];
+
+export const channels: readonly ChannelSubject[] = [{ name: "memory", factory: () => channelFactory(memory) }];
+
+export const sinks: readonly SinkSubject[] = [
+  {
+    name: "null",
+    bench: () => sinkBench(nullSink),
+    notAsked: {
+      "refuses to write while it is stopped": "it has nothing to open, and forgets events in any state",
+      "says what may be kept when a write fails, and writes the same batch once it can": noFarSide,
+    },
+  },
+  {
+    name: "logger",
+    bench: () => sinkBench(logger),
+    notAsked: {
+      "refuses to write while it is stopped": "the log that it writes to is always there",
+      "says what may be kept when a write fails, and writes the same batch once it can": noFarSide,
+    },
+  },
+  { name: "file roll", bench: fileRollBench },
+];
+
+export const processors: readonly ProcessorSubject[] = [
+  { name: "failover", bench: processor({ processor: "failover" }) },
+  { name: "load balance, round robin", bench: processor({ processor: "load_balance" }) },
+  {
+    name: "load balance, random, back-off",
+    bench: processor({ processor: "load_balance", selector: "random", backoff: true }),
+  },
+  { name: "compete", bench: processor({ processor: "compete" }) },
+];
+
+const twoChannels = { channels: [{ values: "1,2", isDefault: true }, { values: "3" }] };
+
+export const routers: readonly RouterSubject[] = [
+  {
+    name: "interceptors",
+    bench: router(interceptors, 1, { rules: [{ type: "static" }, { type: "uuid" }, { type: "host" }] }),
+  },
+  { name: "replicating selector", bench: router(selector, 2, { selector: "replicating", ...twoChannels }) },
+  { name: "multiplexing selector", bench: router(selector, 2, { selector: "multiplexing", ...twoChannels }) },
+  { name: "load balancing selector", bench: router(selector, 2, { selector: "load_balancing", ...twoChannels }) },
+];
