@@ -1,4 +1,5 @@
 import { unwatchAbort, watchAbort } from "./abort.js";
+import { Bag } from "./bag.js";
 import type { EventBatch } from "./batch.js";
 import type { Consumer, Limits, Take } from "./contracts.js";
 import { leaseLost } from "./errors.js";
@@ -26,7 +27,7 @@ export class QueueConsumer implements Consumer {
   readonly #maxLeases: number;
   readonly #queue: TakenFrom;
   readonly #events: ConsumerEvents;
-  readonly #open = new Set<QueueTake>();
+  readonly #open = new Bag<QueueTake>();
   #waiting: (() => void) | undefined;
   #closed = false;
 
@@ -67,7 +68,7 @@ export class QueueConsumer implements Consumer {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const take of [...this.#open]) take.lose();
+    for (const take of this.#open.list()) take.lose();
     this.wake();
     this.#events.closed();
   }
