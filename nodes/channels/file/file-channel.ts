@@ -1,0 +1,228 @@
+import { Admission } from "../../../lib/engine/admission.js";
+import type { EventBatch } from "../../../lib/engine/batch.js";
+import type { ComponentContext } from "../../../lib/engine/component.js";
+import type { Channel, Consumer, Limits, Prepared } from "../../../lib/engine/contracts.js";
+import { batchTooLarge, DeliveryError, HeadraceError, isHeadraceError, reasonOf } from "../../../lib/engine/errors.js";
+import { QueueConsumer } from "../../../lib/engine/queue-consumer.js";
+import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
+import { FileLog, type LogSettings, type LogSurroundings } from "./file-log.js";
+import { realFileSystem } from "./file-system.js";
+import type { Damage } from "./recovery.js";
+import type { StoredSlot } from "./stored-queue.js";
+
+/** Of one transaction: it is written by one call, from one piece of memory. */
+const MOST_TRANSACTION_BYTES = 256 * 1024 * 1024;
+
+export interface FileChannelSettings extends LogSettings {
+  readonly capacity: number;
+  readonly transactionCapacity: number;
+  /** Seconds that a put waits for room. */
+  readonly keepAlive: number;
+  /** Milliseconds. */
+  readonly checkpointInterval: number;
+  readonly checkpointOnClose: boolean;
+}
+
+export interface FileChannelSurroundings extends LogSurroundings {
+  /** Tests with a disk of their own own it anyway. */
+  readonly lock?: typeof lockDirectory;
+}
+
+/** What there is only while the channel is open. */
+interface Opened {
+  readonly log: FileLog;
+  readonly admission: Admission;
+  readonly consumers: Set<QueueConsumer>;
+  readonly locks: readonly DirectoryLock[];
+  readonly checkpoints: NodeJS.Timeout;
+}
+
+/**
+ * Events on the disk, in order of admission. A put is answered when it is on the disk; a take is over when it is
+ * written, and rides the next sync: the end of the process repeats nothing that was committed, a power failure may
+ * repeat the last 50 ms.
+ */
+export class FileChannel implements Channel {
+  readonly id: string;
+  readonly takeSize = Number.POSITIVE_INFINITY;
+  readonly maxInFlight = Number.POSITIVE_INFINITY;
+  readonly limits: Limits;
+  readonly capacity: number;
+  /** What the last opening found damaged. */
+  damage: readonly Damage[] = [];
+  readonly #settings: FileChannelSettings;
+  readonly #context: ComponentContext;
+  readonly #given: FileChannelSurroundings;
+  #opened: Opened | undefined;
+  #opening: Promise<void> | undefined;
+
+  constructor(settings: FileChannelSettings, context: ComponentContext, given: FileChannelSurroundings = {}) {
+    this.id = context.id;
+    this.#settings = settings;
+    this.#context = context;
+    this.#given = given;
+    this.capacity = settings.capacity;
+    this.limits = {
+      events: Math.min(settings.transactionCapacity, settings.capacity),
+      bytes: MOST_TRANSACTION_BYTES,
+    };
+  }
+
+  get size(): number {
+    return this.#opened?.admission.events ?? 0;
+  }
+
+  async start(): Promise<void> {
+    if (this.#opened) return;
+    this.#opening ??= this.#open().finally(() => (this.#opening = undefined));
+    await this.#opening;
+  }
+
+  async stop(): Promise<void> {
+    await this.#opening?.catch(() => undefined);
+    const opened = this.#opened;
+    if (!opened) return;
+    this.#opened = undefined;
+    clearInterval(opened.checkpoints);
+    opened.admission.close(new DeliveryError("FLUME_STOPPED"));
+    for (const consumer of [...opened.consumers]) await consumer.close();
+    await opened.log.close(this.#settings.checkpointOnClose);
+    for (const lock of opened.locks) await lock.release();
+  }
+
+  async prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
+    const opened = this.#opened;
+    if (!opened) throw new DeliveryError("FLUME_STOPPED");
+    const { length } = batch;
+    const { limits } = this;
+    if (batch.bytes > limits.bytes) throw batchTooLarge(length, batch.bytes, limits);
+    this.#context.counters.add("EventPutAttemptCount", length);
+    let slot: StoredSlot | undefined;
+    const waiting = opened.admission.request(length, 0, signal, () => {
+      slot = opened.log.queue.reserve(length);
+    });
+    if (waiting) await waiting;
+    return this.#prepared(opened, slot as unknown as StoredSlot, batch);
+  }
+
+  #prepared({ log, admission }: Opened, slot: StoredSlot, batch: EventBatch): Prepared {
+    const { length } = batch;
+    return {
+      commit: async () => {
+        try {
+          if (length > 0) await log.put(slot, batch);
+          else log.giveUp(slot);
+        } catch (error) {
+          admission.release(length, 0);
+          throw error;
+        }
+        this.#context.counters.add("EventPutSuccessCount", length);
+      },
+      abort: () => {
+        log.giveUp(slot);
+        admission.release(length, 0);
+      },
+    };
+  }
+
+  connect({ maxLeases }: { id: string; maxLeases: number }): Consumer {
+    const opened = this.#opened;
+    if (!opened) throw new DeliveryError("FLUME_STOPPED");
+    const { log, admission, consumers } = opened;
+    const { counters } = this.#context;
+    const consumer: QueueConsumer = new QueueConsumer(maxLeases, log.queue, {
+      taken: (events) => counters.add("EventTakeAttemptCount", events),
+      committed: async (pieces, batch) => {
+        await log.take(pieces);
+        counters.add("EventTakeSuccessCount", batch.length);
+        admission.release(batch.length, 0);
+      },
+      returned: () => this.#wake(),
+      closed: () => consumers.delete(consumer),
+    });
+    consumers.add(consumer);
+    return consumer;
+  }
+
+  /** Writes a checkpoint now. */
+  async checkpoint(): Promise<void> {
+    await this.#opened?.log.checkpoint();
+  }
+
+  /** Goes on in a new segment now. */
+  async roll(): Promise<void> {
+    await this.#opened?.log.roll();
+  }
+
+  #wake(): void {
+    for (const consumer of this.#opened?.consumers ?? []) consumer.wake();
+  }
+
+  async #open(): Promise<void> {
+    const settings = this.#settings;
+    const { directories, checkpointDirectory, backupDirectory } = settings;
+    const all = new Set([...directories, checkpointDirectory, ...(backupDirectory ? [backupDirectory] : [])]);
+    const locks: DirectoryLock[] = [];
+    try {
+      for (const directory of all) locks.push(await this.#own(directory));
+      const { log, damage, events } = await FileLog.open(
+        settings,
+        {
+          more: () => this.#wake(),
+          lost: (count, where) => this.#lost(count, where),
+          report: (error) => this.#context.report(error),
+        },
+        this.#given,
+      );
+      const admission = new Admission({
+        capacity: { events: settings.capacity, bytes: Number.POSITIVE_INFINITY },
+        transaction: this.limits.events,
+        keepAlive: settings.keepAlive,
+      });
+      admission.restore(events, 0);
+      const checkpoints = setInterval(() => {
+        log.checkpoint().catch((error: unknown) => {
+          this.#context.log.warn(checkpointFailed(checkpointDirectory, error).message);
+        });
+      }, settings.checkpointInterval);
+      checkpoints.unref();
+      this.damage = damage;
+      this.#opened = { log, admission, consumers: new Set(), locks, checkpoints };
+    } catch (error) {
+      for (const lock of locks) await lock.release();
+      throw error;
+    }
+    for (const found of this.damage) this.#context.log.warn(damageError(found).message);
+  }
+
+  async #own(directory: string): Promise<DirectoryLock> {
+    try {
+      await (this.#given.fileSystem ?? realFileSystem).makeDirectory(directory);
+      return await (this.#given.lock ?? lockDirectory)(directory);
+    } catch (error) {
+      if (isHeadraceError(error)) throw error;
+      throw new HeadraceError("FLUME_DIRECTORY_UNUSABLE", { directory, reason: reasonOf(error) }, error);
+    }
+  }
+
+  #lost(events: number, directory: string): void {
+    this.#opened?.admission.release(events, 0);
+    this.#context.report(new HeadraceError("FLUME_FILE_CHANNEL_EVENTS_LOST", { events, directory }));
+  }
+}
+
+function checkpointFailed(directory: string, error: unknown): HeadraceError {
+  return new HeadraceError("FLUME_FILE_CHANNEL_CHECKPOINT", { directory, reason: reasonOf(error) }, error);
+}
+
+/** One damaged part as a person is told of it. */
+export function damageError(damage: Damage): HeadraceError {
+  const { file, offset, bytes, events, keptIn } = damage;
+  return new HeadraceError("FLUME_FILE_CHANNEL_DAMAGED", {
+    file,
+    offset,
+    bytes,
+    events: events ?? "?",
+    keptIn: keptIn ?? "-",
+  });
+}

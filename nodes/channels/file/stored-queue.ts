@@ -1,0 +1,196 @@
+import type { EventBatch } from "../../../lib/engine/batch.js";
+import type { Limits } from "../../../lib/engine/contracts.js";
+import { EventQueue, type Piece } from "../../../lib/engine/event-queue.js";
+import type { TakenFrom } from "../../../lib/engine/queue-consumer.js";
+import { type Entry, EntryQueue, type EntrySnapshot } from "./entry-queue.js";
+import type { Range } from "./ranges.js";
+
+/** Bytes of events kept in memory after a put, while nobody before them waits on the disk. */
+const KEPT_BYTES = 8 * 1024 * 1024;
+/** Read on when less than this is left in memory. */
+const READ_BELOW_BYTES = 1024 * 1024;
+/** Of the log, read at once. */
+const READ_BYTES = 1024 * 1024;
+
+/** A place in the order of admission. */
+export interface StoredSlot {
+  /** Number of its first event. */
+  readonly first: number;
+  readonly count: number;
+  state: "reserved" | "stored" | "given-up";
+  entry: Entry | undefined;
+  batch: EventBatch | undefined;
+}
+
+/** An entry whose events are in memory or taken. */
+interface OpenedEntry {
+  readonly entry: Entry;
+  left: number;
+}
+
+/** Reads entries that follow each other in one segment; in place of a batch that cannot be read any more: undefined. */
+export type ReadEntries = (entries: readonly Entry[]) => Promise<(EventBatch | undefined)[]>;
+
+export interface StoredQueueEvents {
+  /** There may be more to take. */
+  more(): void;
+  /** Events that turned out to be unreadable: they are out of the queue. */
+  lost(range: Range): void;
+  /** The disk could not be read now; it is tried again. */
+  readFailed(error: unknown): void;
+}
+
+/**
+ * The queue over the log, in order of admission: slots of puts under way, entries that are only on the disk,
+ * events in memory. While the taker keeps up, events never leave memory; when it is far behind, entries are
+ * read back in large pieces.
+ */
+export class StoredQueue implements TakenFrom {
+  readonly #read: ReadEntries;
+  readonly #events: StoredQueueEvents;
+  #nextEvent: number;
+  readonly #slots: StoredSlot[] = [];
+  readonly #onDisk: EntryQueue;
+  readonly #inMemory = new EventQueue();
+  #memoryBytes = 0;
+  /** By number of their first event. */
+  readonly #opened = new Map<number, OpenedEntry>();
+  #loading = false;
+  #unread: Entry[] = [];
+  #closed = false;
+
+  constructor(entries: EntryQueue, nextEvent: number, read: ReadEntries, events: StoredQueueEvents) {
+    this.#onDisk = entries;
+    this.#nextEvent = nextEvent;
+    this.#read = read;
+    this.#events = events;
+  }
+
+  get nextEvent(): number {
+    return this.#nextEvent;
+  }
+
+  reserve(count: number): StoredSlot {
+    const slot: StoredSlot = { first: this.#nextEvent, count, state: "reserved", entry: undefined, batch: undefined };
+    this.#nextEvent += count;
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  /** The put is safe: its events may be taken once all before it are settled. */
+  stored(slot: StoredSlot, entry: Entry, batch: EventBatch): void {
+    slot.state = "stored";
+    slot.entry = entry;
+    slot.batch = batch;
+    this.#moveSettled();
+  }
+
+  giveUp(slot: StoredSlot): void {
+    slot.state = "given-up";
+    this.#moveSettled();
+  }
+
+  get ready(): boolean {
+    if (this.#inMemory.ready) return true;
+    this.#load();
+    return false;
+  }
+
+  take(max: Limits): Piece[] {
+    const pieces = this.#inMemory.take(max);
+    for (const { batch } of pieces) this.#memoryBytes -= batch.bytes;
+    this.#load();
+    return pieces;
+  }
+
+  giveBack(pieces: readonly Piece[]): void {
+    for (const { batch } of pieces) this.#memoryBytes += batch.bytes;
+    this.#inMemory.giveBack(pieces);
+  }
+
+  /** Nothing has to be known of these any more. */
+  forget(pieces: readonly Piece[]): void {
+    for (const { sequence, batch } of pieces) {
+      const opened = this.#opened.get(sequence);
+      if (opened && (opened.left -= batch.length) === 0) this.#opened.delete(sequence);
+    }
+  }
+
+  /** Everything held on the disk, for a checkpoint. */
+  snapshot(): { opened: Entry[]; waiting: EntrySnapshot } {
+    const opened = [...this.#opened.values()].map(({ entry }) => entry);
+    const stored = this.#slots.flatMap(({ entry }) => entry ?? []);
+    return { opened: [...opened, ...this.#unread, ...stored], waiting: this.#onDisk.snapshot() };
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  #moveSettled(): void {
+    let moved = false;
+    for (let slot = this.#slots[0]; slot && slot.state !== "reserved"; slot = this.#slots[0]) {
+      this.#slots.shift();
+      if (slot.state === "stored") this.#publish(slot.entry as Entry, slot.batch as EventBatch);
+      moved = true;
+    }
+    if (moved) this.#events.more();
+  }
+
+  #publish(entry: Entry, batch: EventBatch): void {
+    const inOrder = this.#onDisk.length === 0 && !this.#loading && this.#unread.length === 0;
+    if (inOrder && this.#memoryBytes + batch.bytes <= KEPT_BYTES) this.#keep(entry, batch.compact());
+    else this.#onDisk.push(entry);
+  }
+
+  #keep(entry: Entry, batch: EventBatch): void {
+    this.#opened.set(entry.first, { entry, left: entry.count });
+    this.#inMemory.append(entry.first, batch);
+    this.#memoryBytes += batch.bytes;
+  }
+
+  #load(): void {
+    if (this.#loading || this.#closed || this.#memoryBytes >= READ_BELOW_BYTES) return;
+    if (this.#onDisk.length === 0 && this.#unread.length === 0) return;
+    this.#loading = true;
+    void this.#loadSome();
+  }
+
+  async #loadSome(): Promise<void> {
+    if (this.#unread.length === 0) this.#unread = this.#nextRun();
+    const run = this.#unread;
+    try {
+      const batches = await this.#read(run);
+      if (this.#closed) return;
+      this.#unread = [];
+      for (const [i, entry] of run.entries()) {
+        const batch = batches[i];
+        if (batch) this.#keep(entry, batch);
+        else this.#events.lost({ from: entry.first, to: entry.first + entry.count });
+      }
+    } catch (error) {
+      if (!this.#closed) this.#events.readFailed(error);
+      return;
+    } finally {
+      this.#loading = false;
+    }
+    this.#events.more();
+    this.#load();
+  }
+
+  /** Entries that one read can bring: near each other, front to back, in one segment. */
+  #nextRun(): Entry[] {
+    const run: Entry[] = [];
+    let end = 0;
+    while (this.#onDisk.length > 0) {
+      const next = this.#onDisk.at(0);
+      const first = run[0] ?? next;
+      const fits = next.segment === first.segment && next.offset >= end;
+      if (run.length > 0 && (!fits || next.offset + next.length - first.offset > READ_BYTES)) break;
+      run.push(next);
+      this.#onDisk.shift();
+      end = next.offset + next.length;
+    }
+    return run;
+  }
+}
