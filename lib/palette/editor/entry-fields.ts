@@ -32,7 +32,10 @@ export class EntryFields {
   readonly #around: () => Surroundings;
   readonly element = document.createElement("div");
   readonly #properties: Properties;
-  readonly #fields = new Map<string, { field: FieldElement; row: HTMLElement; problem: HTMLElement }>();
+  readonly #fields = new Map<
+    string,
+    { property: Property; field: FieldElement; row: HTMLElement; problem: HTMLElement }
+  >();
 
   constructor(
     properties: Properties,
@@ -68,10 +71,7 @@ export class EntryFields {
   }
 
   get values(): Record<string, unknown> {
-    const entries = [...this.#fields].map(([name, { field }]) => {
-      const property = this.#properties[name] as Property;
-      return [name, readField(property, field)];
-    });
+    const entries = [...this.#fields].map(([name, { property, field }]) => [name, readField(property, field)]);
     return Object.fromEntries(entries) as Record<string, unknown>;
   }
 
@@ -92,8 +92,7 @@ export class EntryFields {
     const { label } = this.#texts;
     const around = this.#around();
     const properties = { ...around.properties, ...this.#properties };
-    for (const [name, { field, row, problem }] of this.#fields) {
-      const property = this.#properties[name] as Property;
+    for (const [name, { property, field, row, problem }] of this.#fields) {
       row.hidden = !isShown(property, properties, { ...around.values, ...values });
       const skip = row.hidden || isEnvironmentVariable(values[name]);
       const found = skip ? undefined : problemOf(property, values[name], label(`${name}.label`));
@@ -134,7 +133,7 @@ export class EntryFields {
     else row.append(caption);
     control.append(problem);
     row.append(control);
-    this.#fields.set(name, { field, row, problem });
+    this.#fields.set(name, { property, field, row, problem });
     return row;
   }
 }

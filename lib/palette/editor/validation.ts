@@ -107,5 +107,6 @@ export function validate(node: EditorNode, name: string, value: unknown): true |
     return sharedText("form.problem", { message, next });
   });
   // Node-RED lists several before a deploy, but marks an open field for a single text only.
-  return texts.length === 1 ? (texts[0] as string) : texts;
+  const [only, ...others] = texts;
+  return only !== undefined && others.length === 0 ? only : texts;
 }
