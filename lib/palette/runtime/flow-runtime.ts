@@ -72,7 +72,7 @@ export class FlowRuntime {
     if (this.#refused.delete(id)) face.report();
     if (old?.key === read.key) return;
     face.report();
-    const settings = settingsOf(this.#red, component, read, face, this.#phase);
+    const settings = settingsOf(this.#red, component, read, face, this.#phase, old);
     this.#live.set(id, this.#create(component, settings, old));
   }
 
@@ -147,6 +147,7 @@ export class FlowRuntime {
 
   #onRunning(flows: FlowsEvent["config"]["flows"]): void {
     this.#shutdown = undefined;
+    const gone: LiveNode[] = [];
     for (const [id, node] of this.#live) {
       if (this.#shells.has(id)) continue;
       if (isLiveChannel(node) && isInFlow(flows, id)) {
@@ -154,6 +155,7 @@ export class FlowRuntime {
         continue;
       }
       this.#live.delete(id);
+      gone.push(node);
       if (isLiveChannel(node)) this.#warnOfRemoval(eventsAtStake(node));
       void this.#leave(id, node.stop());
     }
@@ -164,6 +166,8 @@ export class FlowRuntime {
     }
     for (const id of this.#refused) if (!isInFlow(flows, id)) this.#refused.delete(id);
     this.#rewire();
+    // What removed nodes had under way goes where it was going, as far as that is still there.
+    for (const node of gone) for (const port of node.ports) port.wake();
   }
 
   #warnOfRemoval(events: number): void {

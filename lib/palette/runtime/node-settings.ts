@@ -67,10 +67,15 @@ export function settingsOf(
   read: ReadDefinition,
   face: NodeFace,
   phase: DeployPhase,
+  predecessor: Pick<NodeSettings, "ports" | "deadLetterPort"> | undefined,
 ): NodeSettings {
   const { config, shared, key } = read;
   const ports: PortWiring[] = [];
-  for (let i = outputPorts(declaration, config); i > 0; i--) ports.push(new PortWiring(phase));
+  for (let i = outputPorts(declaration, config); i > 0; i--) {
+    // The predecessor's own ports go on: what it still has under way leaves by the wires of now.
+    const same = predecessor?.deadLetterPort === ports.length ? undefined : predecessor?.ports[ports.length];
+    ports.push(same ?? new PortWiring(phase));
+  }
   const lastPort = deadLetterPort(declaration, config);
   if (lastPort !== undefined) ports.push(new PortWiring(phase));
   const refusedInlets = (): readonly Inlet[] => (lastPort === undefined ? [] : (ports[lastPort]?.current ?? []));
