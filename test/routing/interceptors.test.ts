@@ -8,6 +8,7 @@ import { isDeliveryError } from "../../lib/engine/errors.js";
 import { copyHeaders, createEvent, type FlumeEvent } from "../../lib/engine/event.js";
 import { readConfig } from "../../lib/engine/properties.js";
 import { MemoryChannel } from "../../nodes/channels/memory/memory-channel.js";
+import { flatRandomUuid } from "../../nodes/routing/interceptors/random-uuid.js";
 import { component } from "../../nodes/routing/interceptors/component.js";
 import { testContext } from "../support/component-context.js";
 import { textBatch } from "../support/event-batches.js";
@@ -76,6 +77,13 @@ describe("interceptors", () => {
         key: "value",
       });
       assert.deepEqual(await headersAfter({ type: "static", key: "__proto__", value: "v" }), { ["__proto__"]: "v" });
+    });
+
+    it("a uuid is random, of version 4, and never the same twice, also beyond one draw of random bytes", () => {
+      const uuids = Array.from({ length: 5000 }, () => flatRandomUuid());
+      for (const uuid of uuids)
+        assert.match(uuid, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      assert.equal(new Set(uuids).size, uuids.length);
     });
 
     it("uuid gives each event another one behind the prefix, and keeps an existing one by default", async () => {

@@ -1,6 +1,6 @@
-import { randomUUID } from "node:crypto";
 import type { InterceptedBatch } from "./intercepted-batch.js";
 import type { Interceptor } from "./interceptor.js";
+import { flatRandomUuid } from "./random-uuid.js";
 
 /** Sets a header to a random UUID behind a prefix, another one for each event. */
 export class UuidInterceptor implements Interceptor {
@@ -18,7 +18,7 @@ export class UuidInterceptor implements Interceptor {
     for (let i = 0; i < batch.length; i++) {
       const event = batch.at(i);
       if (event === undefined || (this.#preserve && event.headers[this.#header] !== undefined)) continue;
-      batch.headers(i)[this.#header] = this.#prefix + randomUUID();
+      batch.headers(i)[this.#header] = this.#prefix + flatRandomUuid();
     }
   }
 }
