@@ -48,3 +48,6 @@ export const catchAll = (id: string, to: string[], scope: string[] | null = null
   node("catch", id, [to], { scope, uncaught: false });
 
 export const complete = (id: string, of: string[], to: string[]): FlowNode => node("complete", id, [to], { scope: of });
+
+/** A change that concerns nobody. */
+export const comment = (id: string, name: string): FlowNode => node("comment", id, [], { name, info: "" });

@@ -103,3 +103,15 @@ export async function counter(nodeRed: NodeRed, component: string, name: string)
 export async function clientOf(port: number): Promise<TcpClient> {
   return await eventually(() => tcpClient(port), { what: `listener on port ${port}` });
 }
+
+/** As deepEqual, for thousands of texts, of which a difference of all would take minutes to print. */
+export function assertSameLines(actual: readonly string[], expected: readonly string[], what = "lines"): void {
+  const differs = expected.findIndex((line, i) => line !== actual[i]);
+  const at = differs === -1 ? expected.length : differs;
+  if (differs === -1 && actual.length === expected.length) return;
+  const around = (lines: readonly string[]) => lines.slice(Math.max(0, at - 2), at + 3).join(", ");
+  const counts = `${actual.length} instead of ${expected.length}`;
+  throw new Error(
+    `${what}: ${counts}, the first difference at ${at}: ${around(actual)} instead of ${around(expected)}`,
+  );
+}

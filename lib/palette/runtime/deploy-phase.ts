@@ -19,6 +19,7 @@ export interface PhaseEvents {
 export class DeployPhase {
   #phase: Phase = "starting";
   #flows: FlowNodes = [];
+  #deploys = 0;
   readonly #waiting = new Set<() => void>();
 
   constructor(red: NodeRed, events: PhaseEvents) {
@@ -27,6 +28,7 @@ export class DeployPhase {
       // Only a deploy compares two flows; at a stop Node-RED passes an empty difference without this key.
       const isDeploy = diff !== null && diff !== undefined && "globalConfigChanged" in diff;
       this.#phase = isDeploy ? "deploying" : "stopping";
+      this.#deploys++;
       if (!isDeploy) events.stopping();
     });
     red.events.on("flows:stopped", () => {
@@ -49,6 +51,11 @@ export class DeployPhase {
 
   get running(): boolean {
     return this.#phase === "running";
+  }
+
+  /** Counts up as each deploy begins. */
+  get deploys(): number {
+    return this.#deploys;
   }
 
   /** No deploy follows: what is refused now stays refused. */

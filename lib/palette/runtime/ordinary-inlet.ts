@@ -30,6 +30,9 @@ export function sendTo(from: HandOver, target: RedNode, msg: NodeMessage): void 
   node._flow.send([{ msg, source: { id: node.id, node, port }, destination: { id: target.id }, cloneMessage: false }]);
 }
 
+/** How much of a batch was handed over, by inlet, before a deploy interrupted it: the next attempt goes on from there. */
+const interrupted = new WeakMap<EventBatch, Map<string, number>>();
+
 /**
  * An ordinary node as something that a batch can enter: one message per event, done at hand-over. Refuses
  * while flows are stopped or redeployed, because Node-RED then drops messages without a word.
@@ -41,6 +44,8 @@ export class OrdinaryInlet implements Inlet {
   readonly maxInFlight = 1;
   readonly #from: HandOver;
   readonly #target: RedNode;
+  /** The batch before, until all of it is handed over: a source may have several under way, in order. */
+  #before: Promise<unknown> = Promise.resolve();
 
   constructor(from: HandOver, target: RedNode) {
     this.id = `${from.node.id}:${from.port}>${target.id}`;
@@ -49,15 +54,23 @@ export class OrdinaryInlet implements Inlet {
   }
 
   async prepare(batch: EventBatch): Promise<Prepared> {
-    this.#checkRunning("none");
-    return { commit: () => this.#handOver(batch), abort: () => undefined };
+    if (!this.#from.phase.running) throw new DeliveryError("FLUME_STOPPED");
+    return { commit: () => this.#inOrder(batch), abort: () => undefined };
+  }
+
+  #inOrder(batch: EventBatch): Promise<void> {
+    const mine = this.#before.then(() => this.#handOver(batch));
+    this.#before = mine.catch(() => undefined);
+    return mine;
   }
 
   async #handOver(batch: EventBatch): Promise<void> {
-    for (let i = 0; i < batch.length; i++) {
-      if (i % MESSAGES_PER_TURN === 0) {
-        if (i > 0) await nextLoopTurn();
-        this.#checkRunning(i > 0 ? "partial" : "none");
+    const start = interrupted.get(batch)?.get(this.id) ?? 0;
+    interrupted.get(batch)?.delete(this.id);
+    for (let i = start; i < batch.length; i++) {
+      if ((i - start) % MESSAGES_PER_TURN === 0) {
+        if (i > start) await nextLoopTurn();
+        if (!this.#from.phase.running) this.#interrupt(batch, i);
       }
       sendTo(this.#from, this.#target, messageOf(batch.at(i), this.#from.payload, this.#from.newId()));
     }
@@ -65,8 +78,10 @@ export class OrdinaryInlet implements Inlet {
     await nextLoopTurn();
   }
 
-  #checkRunning(outcome: "none" | "partial"): void {
-    if (!this.#from.phase.running) throw new DeliveryError("FLUME_STOPPED", { outcome });
+  #interrupt(batch: EventBatch, at: number): never {
+    const places = interrupted.get(batch) ?? new Map<string, number>();
+    interrupted.set(batch, places.set(this.id, at));
+    throw new DeliveryError("FLUME_STOPPED", { outcome: at > 0 ? "partial" : "none" });
   }
 }
 

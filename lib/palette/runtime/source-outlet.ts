@@ -63,6 +63,7 @@ class Passage implements Prepared {
   readonly #signal: AbortSignal;
   readonly #events: { accepted(): void; missed: OnMiss };
   #inlets: readonly Inlet[] = [];
+  #deploys = 0;
   #delivery: Delivery | undefined;
   #prepared: Prepared | undefined;
 
@@ -83,6 +84,7 @@ class Passage implements Prepared {
   async prepare(): Promise<this> {
     for (;;) {
       this.#inlets = await this.#wiring.inlets(this.#signal);
+      this.#deploys = this.#phase.deploys;
       try {
         const routes = await expandRoutes(routesTo(this.#inlets, this.#batch));
         if (this.#delivery) this.#delivery.reroute(routes);
@@ -112,11 +114,17 @@ class Passage implements Prepared {
     this.#prepared?.abort();
   }
 
-  /** A target that a deploy replaces refuses what comes late, and its successor takes it. Other errors are thrown on. */
+  /**
+   * A target that a deploy replaces refuses what comes late, and its successor takes it. A channel that became no
+   * emptier because the sinks waited for a deploy is asked again too. Other errors are thrown on.
+   */
   async #afterReplacement(error: unknown): Promise<void> {
-    const replaced = isHeadraceError(error) && error.code === "FLUME_STOPPED" && !this.#phase.ending;
-    if (!replaced || this.#signal.aborted) throw error;
+    const code = isHeadraceError(error) ? error.code : undefined;
+    const replaced = code === "FLUME_STOPPED";
+    const full = code === "FLUME_CHANNEL_FULL" || code === "FLUME_CHANNEL_BYTES_FULL";
+    const again = replaced || (full && this.#deploys !== this.#phase.deploys);
+    if (!again || this.#phase.ending || this.#signal.aborted) throw error;
     await this.#phase.whenRunning(this.#signal);
-    if (this.#wiring.current === this.#inlets) await sleep(REPLACEMENT_WAIT, this.#signal);
+    if (replaced && this.#wiring.current === this.#inlets) await sleep(REPLACEMENT_WAIT, this.#signal);
   }
 }

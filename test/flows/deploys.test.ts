@@ -1,0 +1,297 @@
+import { strict as assert } from "node:assert";
+import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../support/eventually.js";
+import { comment, logger, memory, netcat, tab } from "../support/flow-nodes.js";
+import type { DeploymentType, FlowNode } from "../support/node-red.js";
+import { listenerPort } from "../support/ports.js";
+import { tcpClient } from "../support/tcp-client.js";
+import {
+  assertSameLines,
+  bodiesAt,
+  clientOf,
+  collector,
+  counter,
+  setMode,
+  slowToClose,
+  stateOf,
+  testSink,
+  useNodeRedWithTestNodes,
+} from "../support/test-palette.js";
+
+const TYPES: DeploymentType[] = ["nodes", "flows", "full"];
+const UNKNOWN: FlowNode = { id: "unknown", type: "no-such-type", z: "tab", x: 1, y: 1, wires: [] };
+
+describe("deploys", () => {
+  const nodeRed = useNodeRedWithTestNodes({
+    settings: { runtimeState: { enabled: true, ui: true }, headrace: { drainSeconds: 1 } },
+  });
+  let port = 0;
+  let id = "";
+  let count = 0;
+
+  beforeEach(async () => {
+    port = await listenerPort();
+    id = `d${++count}`;
+  });
+
+  const flow = (changes: { source?: object; channel?: object; extra?: FlowNode[] } = {}): FlowNode[] => [
+    tab(),
+    netcat(`${id}-source`, port, [`${id}-channel`], { ...changes.source }),
+    memory(`${id}-channel`, [`${id}-sink`], { ...changes.channel }),
+    testSink(`${id}-sink`),
+    ...(changes.extra ?? []),
+  ];
+  const size = () => counter(nodeRed(), `CHANNEL.${id}-channel`, "ChannelSize");
+  const state = (to: "start" | "stop") => nodeRed().adminPost("/flows/state", { state: to });
+
+  it("of every type leave connections open when the source is not changed", async () => {
+    await nodeRed().deploy(flow());
+    const client = await clientOf(port);
+    for (const type of TYPES) {
+      assert.equal(await client.ask(`before ${type}`), "OK");
+      await nodeRed().deploy(flow({ extra: [comment(`${id}-comment`, type)] }), type);
+      assert.equal(await client.ask(`after ${type}`), "OK");
+    }
+    const lines = TYPES.flatMap((type) => [`before ${type}`, `after ${type}`]);
+    assert.deepEqual(await bodiesAt(nodeRed(), `${id}-sink`, 6), lines);
+    await client.end();
+  });
+
+  for (const type of TYPES) {
+    it(`of type ${type} that cannot start lose nothing; the next one goes on`, async () => {
+      await nodeRed().deploy(flow());
+      await setMode(nodeRed(), `${id}-sink`, "held");
+      const client = await clientOf(port);
+      for (let i = 0; i < 50; i++) assert.equal(await client.ask(`${i}`), "OK");
+      const { started } = await nodeRed().deploy(flow({ extra: [UNKNOWN] }), type);
+      assert.equal(started, false);
+      await setMode(nodeRed(), `${id}-sink`, "open");
+      if (type === "nodes") {
+        // What the deploy does not touch goes on working.
+        assert.equal(await client.ask("meanwhile"), "OK");
+        await bodiesAt(nodeRed(), `${id}-sink`, 51);
+      }
+      await nodeRed().deploy(flow(), type);
+      const after = await clientOf(port);
+      assert.equal(await after.ask("after"), "OK");
+      await eventually(async () => (await size()) === 0);
+      const { bodies } = await stateOf(nodeRed(), `${id}-sink`);
+      const lines = [...Array(50).keys()].map(String);
+      assert.deepEqual([...new Set(bodies)], [...lines, ...(type === "nodes" ? ["meanwhile"] : []), "after"]);
+      client.destroy();
+      await after.end();
+    });
+  }
+
+  it("stop and start of the flows keep events, counters and order", async () => {
+    await nodeRed().deploy(flow());
+    await setMode(nodeRed(), `${id}-sink`, "refusing");
+    const client = await clientOf(port);
+    for (let i = 0; i < 20; i++) assert.equal(await client.ask(`${i}`), "OK");
+    const from = nodeRed().logs.length;
+    await state("stop");
+    await nodeRed().waitForLog(
+      /20 events in this channel could not be delivered within 1 s.*FLUME_CHANNEL_NOT_DRAINED/,
+      {
+        from,
+      },
+    );
+    await client.closed();
+    await setMode(nodeRed(), `${id}-sink`, "open");
+    await state("start");
+    const after = await clientOf(port);
+    assert.equal(await after.ask("after"), "OK");
+    const lines = [...[...Array(20).keys()].map(String), "after"];
+    assert.deepEqual(await bodiesAt(nodeRed(), `${id}-sink`, 21), lines);
+    const put = await counter(nodeRed(), `CHANNEL.${id}-channel`, "EventPutSuccessCount");
+    const taken = await counter(nodeRed(), `CHANNEL.${id}-channel`, "EventTakeSuccessCount");
+    assert.deepEqual([put, taken], [21, 21]);
+    await after.end();
+  }).timeout(30_000);
+
+  it("a channel that is removed while the flows are stopped is not kept, and its loss is told", async () => {
+    await nodeRed().deploy(flow());
+    await setMode(nodeRed(), `${id}-sink`, "refusing");
+    const client = await clientOf(port);
+    for (let i = 0; i < 3; i++) await client.ask(`${i}`);
+    await state("stop");
+    await client.closed();
+    const from = nodeRed().logs.length;
+    await eventually(async () => (await nodeRed().adminGet<{ state: string }>("/flows/state")).state === "stop");
+    await nodeRed().adminPost("/flows", [tab()], { "Node-RED-Deployment-Type": "full" });
+    await state("start");
+    await nodeRed().waitForLog(/removed from the flow while it held 3 events/, { from });
+  }).timeout(30_000);
+
+  it("a new port: lines on their way are answered, the old port closes, the new one opens", async () => {
+    const old = port;
+    await nodeRed().deploy(flow());
+    const client = await clientOf(port);
+    assert.equal(await client.ask("one"), "OK");
+    port = await listenerPort();
+    await nodeRed().deploy(flow(), "nodes");
+    await client.closed();
+    const second = await clientOf(port);
+    assert.equal(await second.ask("two"), "OK");
+    await eventually(() =>
+      tcpClient(old).then(
+        (late) => (late.destroy(), false),
+        () => true,
+      ),
+    );
+    assert.deepEqual(await bodiesAt(nodeRed(), `${id}-sink`, 2), ["one", "two"]);
+    await second.end();
+  });
+
+  it("ports move between sources and to a new source, and no client is refused", async () => {
+    const [port1, port2] = [port, await listenerPort()];
+    const two = (a: number, b: number, second = `${id}-b`, bind = "127.0.0.1"): FlowNode[] => [
+      tab(),
+      netcat(`${id}-a`, a, [`${id}-sink-a`], { bind }),
+      netcat(second, b, [`${id}-sink-b`]),
+      testSink(`${id}-sink-a`),
+      testSink(`${id}-sink-b`),
+    ];
+    await nodeRed().deploy(two(port1, port2));
+    for (const one of [port1, port2]) await (await clientOf(one)).end();
+    const from = nodeRed().logs.length;
+    const ask = async (to: number, line: string) => {
+      const client = await tcpClient(to);
+      assert.equal(await client.ask(line), "OK");
+      await client.end();
+    };
+    await nodeRed().deploy(two(port2, port1), "nodes");
+    await ask(port1, "swapped to b");
+    await ask(port2, "swapped to a");
+    await nodeRed().deploy(two(port2, port1, `${id}-c`), "nodes");
+    await ask(port1, "taken over by c");
+    await nodeRed().deploy(two(port2, port1, `${id}-c`, "0.0.0.0"), "nodes");
+    // The system does not let two addresses of a port overlap, so there is a moment between them.
+    await eventually(() => ask(port2, "on all addresses").then(() => true), { within: 1000 });
+    assert.deepEqual(await bodiesAt(nodeRed(), `${id}-sink-a`, 2), ["swapped to a", "on all addresses"]);
+    assert.deepEqual(await bodiesAt(nodeRed(), `${id}-sink-b`, 2), ["swapped to b", "taken over by c"]);
+    const complaints = nodeRed()
+      .logs.slice(from)
+      .filter((line) => /\[(warn|error)\]/.test(line));
+    assert.deepEqual(complaints, []);
+  });
+
+  it("a client that reads no replies does not hold a changed source up", async () => {
+    await nodeRed().deploy(flow());
+    const client = await clientOf(port);
+    client.socket.pause();
+    // More replies than the buffers of the system hold.
+    const lines = Buffer.from("x\n".repeat(32 * 1024));
+    let sent = 0;
+    client.socket.on("error", () => undefined);
+    const send = () => {
+      if (sent++ < 300) client.socket.write(lines, send);
+    };
+    send();
+    const received = () => counter(nodeRed(), `SOURCE.${id}-source`, "EventReceivedCount");
+    let last = -1;
+    await eventually(
+      async () => {
+        const now = await received();
+        const stands = now === last && now > 0;
+        last = now;
+        return stands;
+      },
+      { every: 200 },
+    );
+    await nodeRed().deploy(flow({ source: { maxLineLength: 100 } }), "nodes");
+    const after = await tcpClient(port);
+    assert.equal(await after.ask("after"), "OK");
+    client.destroy();
+    await after.end();
+  });
+
+  it("a channel made smaller or larger keeps its events; a smaller one takes no more until they have left", async () => {
+    await nodeRed().deploy(flow({ channel: { capacity: 200, keepAlive: 0 } }));
+    await setMode(nodeRed(), `${id}-sink`, "held");
+    const client = await clientOf(port);
+    for (let i = 0; i < 150; i++) assert.equal(await client.ask(`${i}`), "OK");
+    await nodeRed().deploy(flow({ channel: { capacity: 100, keepAlive: 0 } }), "nodes");
+    await nodeRed().comms.waitForStatus(`${id}-channel`, ({ fill, text }) => fill === "red" && text === "150 %");
+    assert.match(await client.ask("too many"), /^FAILED: Space for commit/);
+    await nodeRed().deploy(flow({ channel: { capacity: 1000, keepAlive: 0 } }), "nodes");
+    assert.equal(await client.ask("room again"), "OK");
+    await setMode(nodeRed(), `${id}-sink`, "open");
+    await eventually(async () => (await size()) === 0);
+    const { bodies } = await stateOf(nodeRed(), `${id}-sink`);
+    assert.deepEqual([...new Set(bodies)], [...[...Array(150).keys()].map(String), "room again"]);
+    await client.end();
+  });
+
+  it("a changed sink while a delivery is in flight: the batch is written by the old one or the new one", async () => {
+    const withLogger = (maxBytesToLog: number): FlowNode[] => [
+      ...flow().slice(0, 2),
+      memory(`${id}-channel`, [`${id}-logger`]),
+      logger(`${id}-logger`, { maxBytesToLog }),
+    ];
+    await nodeRed().deploy(withLogger(16));
+    const from = nodeRed().logs.length;
+    const client = await clientOf(port);
+    const lines = Array.from({ length: 3000 }, (_, i) => `line ${i}`);
+    const sent = client.write(`${lines.join("\n")}\n`);
+    for (let i = 0; i < 10; i++) await nodeRed().deploy(withLogger(17 + i), TYPES[i % 3]);
+    await sent;
+    for (const line of lines) assert.equal(await client.read(), "OK", line);
+    const logged = () =>
+      nodeRed()
+        .logs.slice(from)
+        .flatMap((line) => /(line \d+)/.exec(line)?.[1] ?? []);
+    await eventually(() => logged().length >= lines.length);
+    assertSameLines(logged(), lines);
+    await client.end();
+  });
+
+  it("a deploy that takes long is no part of the keep-alive: who waits for room goes on waiting", async () => {
+    const slow = (name: string) =>
+      flow({
+        channel: { capacity: 1, transactionCapacity: 1, keepAlive: 1 },
+        extra: [slowToClose(`${id}-slow`, 2500, { name })],
+      });
+    await nodeRed().deploy(slow("before"));
+    await setMode(nodeRed(), `${id}-sink`, "held");
+    const client = await clientOf(port);
+    assert.equal(await client.ask("first"), "OK");
+    await client.send("waits");
+    await eventually(async () => (await counter(nodeRed(), `CHANNEL.${id}-channel`, "EventPutAttemptCount")) === 2);
+    const deployed = nodeRed().deploy(slow("after"), "nodes");
+    await nodeRed().waitForLog(/Stopping modified nodes/, { from: nodeRed().logs.length - 3 });
+    await sleep(1500);
+    await setMode(nodeRed(), `${id}-sink`, "open");
+    await deployed;
+    assert.equal(await client.read(), "OK");
+    await eventually(async () => (await size()) === 0);
+    assert.deepEqual([...new Set((await stateOf(nodeRed(), `${id}-sink`)).bodies)], ["first", "waits"]);
+    await client.end();
+  });
+
+  it("a deploy between the halves of a fan-out: each target has every event exactly once", async () => {
+    // The slow node makes the deploy long; the channel is full, so the fan-out stands half prepared when it begins.
+    const fan = (name: string): FlowNode[] => [
+      tab(),
+      netcat(`${id}-source`, port, [`${id}-channel`, `${id}-ordinary`, `${id}-z-full`]),
+      memory(`${id}-channel`, [`${id}-sink`], { capacity: 10_000, transactionCapacity: 1000 }),
+      memory(`${id}-z-full`, [`${id}-held`], { capacity: 10_000, transactionCapacity: 1000 }),
+      collector(`${id}-ordinary`),
+      testSink(`${id}-sink`),
+      testSink(`${id}-held`),
+      slowToClose(`${id}-slow`, 300, { name }),
+    ];
+    await nodeRed().deploy(fan("0"));
+    const client = await clientOf(port);
+    const lines = Array.from({ length: 20_000 }, (_, i) => `${i}`);
+    const sent = client.write(`${lines.join("\n")}\n`);
+    for (let i = 1; i <= 5; i++) await nodeRed().deploy(fan(String(i)), "nodes");
+    await sent;
+    for (const line of lines) assert.equal(await client.read(), "OK", line);
+    for (const target of ["sink", "held", "ordinary"]) {
+      const bodies = await bodiesAt(nodeRed(), `${id}-${target}`, lines.length);
+      assertSameLines(bodies, lines, target);
+    }
+    await client.end();
+  });
+});
