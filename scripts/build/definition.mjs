@@ -57,14 +57,9 @@ export function hasChangingOutputs(declaration) {
 /** @param {string} name @param {Property} property */
 function defaultSource(name, property) {
   const parts = [`value: ${JSON.stringify(property.default)}`];
-  if (property.kind === "node") {
-    parts.push(`type: ${JSON.stringify(property.nodeType)}`);
-    parts.push(`required: ${property.required === true}`);
-  } else {
-    // Two parameters: only then does Node-RED show the text that a validator returns.
-    parts.push(
-      `validate: function (value, options) { return Headrace.validate(this, ${JSON.stringify(name)}, value); }`,
-    );
-  }
+  // With its type, Node-RED shows the configuration nodes to choose from, and keeps the reference through import.
+  if (property.kind === "node") parts.push(`type: ${JSON.stringify(property.nodeType)}`);
+  // Two parameters: only then does Node-RED show the text that a validator returns.
+  parts.push(`validate: function (value, options) { return Headrace.validate(this, ${JSON.stringify(name)}, value); }`);
   return `${name}: { ${parts.join(", ")} }`;
 }

@@ -35,7 +35,8 @@ export async function buildPalette({ root, dist }) {
       write(join(dist, "locales", catalogue.language, `${type}.json`), json({ ...texts, palette }));
       write(join(dist, "locales", catalogue.language, `${type}.html`), helpHtml(declaration, catalogue, engine));
     }
-    copyIcon(root, dist, declaration.icon);
+    // Configuration nodes always have Node-RED's cog.
+    if (declaration.role !== "config") copyIcon(root, dist, declaration.icon);
   }
 
   write(join(dist, `${plugin}.js`), pluginSource);

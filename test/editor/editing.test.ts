@@ -208,6 +208,8 @@ for (const version of editorVersions) {
       assert.deepEqual(await problems(chinese), ["端口 为 0，但必须在 1 到 65535 之间。 请更正 端口，然后重新部署。"]);
       await chinese.screenshot(`problem-${version}-zh-CN`, ".red-ui-tray");
       await chinese.closeDialog("cancel");
+      await chinese.page.$eval("#red-ui-palette-container-flume", (element) => element.scrollIntoView());
+      await chinese.screenshot(`palette-${version}-zh-CN`, "#red-ui-palette-container-flume");
       await chinese.assertNoErrors();
       await chinese.close();
     });

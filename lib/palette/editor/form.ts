@@ -76,7 +76,9 @@ class Form {
   #bind(name: string, property: Property): void {
     if (property.kind === "rows" || property.kind === "rules") {
       const around = () => ({ properties: this.#properties, values: this.values });
-      this.#lists.push(new ListEditor(this.#node, name, property, around, () => this.refresh()));
+      this.#lists.push(
+        new ListEditor(this.#node, name, `${this.#prefix}-${name}`, property, around, () => this.refresh()),
+      );
       return;
     }
     const field = this.#field(name);

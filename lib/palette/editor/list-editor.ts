@@ -18,6 +18,7 @@ interface Item {
 export class ListEditor {
   readonly name: string;
   readonly #node: EditorNode;
+  readonly #id: string;
   readonly #property: ListProperty;
   readonly #list: HTMLElement;
   readonly #around: () => Surroundings;
@@ -25,9 +26,18 @@ export class ListEditor {
   readonly #items = new WeakMap<HTMLElement, Item>();
   #ready = false;
 
-  constructor(node: EditorNode, name: string, property: ListProperty, around: () => Surroundings, changed: () => void) {
+  /** `id`: what the ids of its parts in the form begin with. */
+  constructor(
+    node: EditorNode,
+    name: string,
+    id: string,
+    property: ListProperty,
+    around: () => Surroundings,
+    changed: () => void,
+  ) {
     this.name = name;
     this.#node = node;
+    this.#id = id;
     this.#property = property;
     this.#around = around;
     this.#changed = changed;
@@ -41,7 +51,7 @@ export class ListEditor {
       scrollOnAdd: false,
       height: "auto",
       addButton: propertyText(node, `${name}.add`),
-      ariaLabelledBy: `node-input-${name}-label`,
+      ariaLabelledBy: `${id}-label`,
     });
     const values = (node[name] ?? property.default) as readonly Values[];
     values.forEach((entry, origin) => widget.editableList("addItem", { values: entry, origin }));
@@ -64,7 +74,7 @@ export class ListEditor {
 
   /** The line of help above the list. */
   get #hint(): HTMLElement {
-    return document.getElementById(`node-input-${this.name}-hint`) as HTMLElement;
+    return document.getElementById(`${this.#id}-hint`) as HTMLElement;
   }
 
   get #about(): string {

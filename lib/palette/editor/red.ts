@@ -3,16 +3,13 @@ import type { Declaration } from "../../engine/component.js";
 /** The part of the editor's API that the forms use, typed: Node-RED publishes no types for it. */
 export interface EditorRed {
   _(key: string): string;
-  popover: { tooltip(target: JQueryLike, text: string): unknown };
+  nodes: { node(id: string): EditorNode | null };
 }
 
 /** The part of jQuery that Node-RED's own widgets and events need; everything else is plain DOM. */
 export interface JQueryLike {
-  readonly length: number;
   editableList(options: EditableListOptions): JQueryLike;
   editableList(method: "addItem", data: object): void;
-  on(event: string, handler: () => void): JQueryLike;
-  trigger(event: string): JQueryLike;
   get(index: number): HTMLElement | undefined;
 }
 
@@ -35,7 +32,8 @@ export interface EditorNode {
   name?: string;
   _(key: string): string;
   _def: { set: { id: string }; category: string };
-  credentials?: Record<string, unknown>;
+  /** What the last validation said; undefined before the first. */
+  valid?: boolean;
   [property: string]: unknown;
 }
 

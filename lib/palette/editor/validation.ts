@@ -38,6 +38,10 @@ export function problemsOf(
   if (isEnvironmentVariable(value)) return [];
   const problem = problemOf(property, value, label(`${name}.label`));
   if (problem) return [problem];
+  if (property.kind === "node" && value !== "" && value !== undefined && !isUsable(String(value))) {
+    const parameters = { field: label(`${name}.label`), value: String(value) };
+    return [new HeadraceError("FLUME_CONFIG_NODE_UNUSABLE", parameters)];
+  }
   return (declaration.limits ?? []).filter((limit) => limit.property === name).flatMap((limit) => aboveLimit(limit));
 
   function aboveLimit({ atMost }: { atMost: string }): HeadraceError[] {
@@ -47,6 +51,12 @@ export function problemsOf(
     const parameters = { field: label(`${name}.label`), value: own, other: label(`${atMost}.label`), limit: most };
     return [new HeadraceError("FLUME_CONFIG_ABOVE", parameters)];
   }
+}
+
+/** Whether a configuration node is there, enabled, and right. */
+function isUsable(id: string): boolean {
+  const node = RED.nodes.node(id);
+  return node !== null && node.valid !== false && node["d"] !== true;
 }
 
 function numberAt(property: Property | undefined, value: unknown): number | undefined {
