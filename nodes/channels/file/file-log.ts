@@ -85,11 +85,17 @@ export class FileLog {
       recovered,
     );
     this.#reader = new SegmentReader(this.#fileSystem, (id) => this.#segment(id), given.broken === "checksum");
-    this.queue = new StoredQueue(recovered.entries, recovered.nextEvent, (entries) => this.#reader.read(entries), {
-      more: () => events.more(),
-      lost: (range) => this.#lost(range),
-      readFailed: (error) => this.#readFailed(error),
-    });
+    this.queue = new StoredQueue(
+      recovered.entries,
+      recovered.nextEvent,
+      (entries) => this.#reader.read(entries),
+      {
+        more: () => events.more(),
+        lost: (range) => this.#lost(range),
+        readFailed: (error) => this.#readFailed(error),
+      },
+      given.broken !== "order",
+    );
     this.#writer = new LogWriter({
       store: this.#store,
       settled: this.#settled,

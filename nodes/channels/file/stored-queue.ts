@@ -47,6 +47,7 @@ export interface StoredQueueEvents {
  */
 export class StoredQueue implements TakenFrom {
   readonly #read: ReadEntries;
+  readonly #inOrder: boolean;
   readonly #events: StoredQueueEvents;
   #nextEvent: number;
   readonly #slots: StoredSlot[] = [];
@@ -59,7 +60,9 @@ export class StoredQueue implements TakenFrom {
   #unread: Entry[] = [];
   #closed = false;
 
-  constructor(entries: EntryQueue, nextEvent: number, read: ReadEntries, events: StoredQueueEvents) {
+  /** `inOrder`: for tests of the tests only; false gives events in the order of their sync. */
+  constructor(entries: EntryQueue, nextEvent: number, read: ReadEntries, events: StoredQueueEvents, inOrder = true) {
+    this.#inOrder = inOrder;
     this.#onDisk = entries;
     this.#nextEvent = nextEvent;
     this.#read = read;
@@ -129,6 +132,7 @@ export class StoredQueue implements TakenFrom {
 
   #moveSettled(): void {
     let moved = false;
+    if (!this.#inOrder) this.#slots.sort((a, b) => Number(a.state === "reserved") - Number(b.state === "reserved"));
     for (let slot = this.#slots[0]; slot && slot.state !== "reserved"; slot = this.#slots[0]) {
       this.#slots.shift();
       if (slot.state === "stored") this.#publish(slot.entry as Entry, slot.batch as EventBatch);

@@ -1,0 +1,68 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { node24 } from "../../../support/machine.js";
+import { KillOracle } from "./kill-oracle.js";
+
+/** Every place that a process is ended at, and from which passing of it on. */
+export const POINTS = [
+  "put-written",
+  "put-synced",
+  "take-written",
+  "take-synced",
+  "segment-zeroed",
+  "segment-headed",
+  "segment-named",
+  "segment-rolled",
+  "segment-dropped",
+  "checkpoint-written",
+  "checkpoint-synced",
+  "checkpoint-renamed",
+  "recovery-sealed",
+  "recovery-done",
+] as const;
+
+/** How long a process is let live that does not pass its point. */
+const LONGEST_LIFE = 4000;
+
+/** Kills processes that use the channel in `folder`: so many at random moments, then one at each named point. */
+export async function killManyTimes(
+  folder: string,
+  kills: number,
+  points: readonly string[],
+  random: () => number,
+  say: (text: string) => void = () => undefined,
+): Promise<KillOracle> {
+  const oracle = new KillOracle();
+  for (let i = 0; i < kills; i++) {
+    oracle.account(await live(folder, oracle.next, 5 + random() * 60));
+    if ((i + 1) % 100 === 0) say(`${i + 1} kills: ${oracle.puts} puts, ${oracle.takes} takes answered`);
+  }
+  for (const point of points) {
+    // Recovery happens once in a life.
+    const passing = point.startsWith("recovery") ? 1 : 1 + Math.floor(random() * 3);
+    oracle.account(await live(folder, oracle.next, LONGEST_LIFE, point, passing));
+  }
+  // One more, which only has to show what is left.
+  oracle.account(await live(folder, oracle.next, 50));
+  return oracle;
+}
+
+/** What a process said in its life, which ends `milliseconds` after it has opened the channel, at the latest. */
+function live(folder: string, first: number, milliseconds: number, point = "", passing = 1): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(node24, [join(__dirname, "kill-child.js"), folder, String(first), point, String(passing)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const output: Buffer[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    child.stdout.on("data", (data: Buffer) => {
+      output.push(data);
+      timer ??= setTimeout(() => child.kill("SIGKILL"), milliseconds);
+    });
+    child.on("error", reject);
+    child.on("close", () => {
+      clearTimeout(timer);
+      resolve(Buffer.concat(output).toString());
+    });
+  });
+}
