@@ -412,6 +412,19 @@ describe("sink processor", () => {
       assert.deepEqual([a.bodies, b.bodies], [["0"], ["1", "2"]]);
     });
 
+    it("does not let a sink rest that refuses an event, and asks no other one", async () => {
+      const [a, b] = sinks(2) as [TestInlet, TestInlet];
+      const { write } = compete([a, b]);
+      const reason = new HeadraceError("FLUME_EVENT_TOO_LARGE", { bytes: 2, limit: 1 });
+      a.failure = new DeliveryError(reason.code, { refused: new Map([[0, reason]]) });
+      await rejects(write("1"), "FLUME_EVENT_TOO_LARGE");
+      assert.deepEqual([a.tries, b.tries], [1, 0]);
+      a.failure = undefined;
+      await write("2");
+      await write("3");
+      assert.deepEqual([a.bodies, b.bodies], [["3"], ["2"]]);
+    });
+
     it("withdraws those who wait when it stops", async () => {
       const [a] = sinks(1) as [TestInlet];
       const { write, router, inlet } = compete([a]);

@@ -33,10 +33,10 @@ export class ValueMap {
     if (isDefault.includes(true)) this.#otherwise = targetsOf(isDefault, [], bestEffort);
   }
 
-  /** Undefined where the value leads nowhere. A missing or blank one is never looked up. */
+  /** Undefined where the value leads nowhere. */
   targets(value: string | undefined): Targets | undefined {
-    if (value === undefined || value.trim() === "") return this.#otherwise;
-    return this.#byValue.get(value) ?? this.#otherwise;
+    // A blank value is never in the map, so it goes to the default, as in Flume.
+    return (value === undefined ? undefined : this.#byValue.get(value)) ?? this.#otherwise;
   }
 }
 
