@@ -11,7 +11,7 @@ import { fill, propertyTexts, textAt } from "./texts.mjs";
 /**
  * One line of the table of properties, for the help and the reference page alike.
  * @typedef {{ name: string, label: string, help: string, key: string | undefined, type: string, default: string,
- *   limits: string, required: boolean, children: { title: string, help: string, entries: Entry[] }[] }} Entry
+ *   limits: string, required: boolean, alternatives: string[], children: { title: string, help: string, entries: Entry[] }[] }} Entry
  */
 
 /** Stands in the hand-written help where the generated table goes. */
@@ -41,8 +41,17 @@ function entryOf(name, property, texts, catalogue) {
     default: defaultText(property, texts, catalogue),
     limits: limitsText(property, texts, catalogue),
     required: property.required === true,
+    alternatives: alternativesOf(property, texts),
     children: childrenOf(property, texts, catalogue),
   };
+}
+
+/** What else may be chosen. @param {Property} property @param {Texts} texts */
+function alternativesOf(property, texts) {
+  if (property.kind !== "choice") return [];
+  return property.options
+    .filter((option) => option !== property.default)
+    .map((option) => textAt(texts, "options", option));
 }
 
 /** @param {Property} property @param {Texts} texts @param {Catalogue} catalogue */
@@ -93,14 +102,19 @@ function limitsText(property, texts, catalogue) {
   if (property.kind === "text" && property.format) return textAt(shared, "formats", property.format);
   if (property.kind !== "number") return "";
   const { min, max } = property;
-  const grouped = (/** @type {number} */ value) => value.toLocaleString("en-US");
+  const grouped = (/** @type {number} */ value) => numberText(value, property.unit);
   const key = max >= Number.MAX_SAFE_INTEGER ? "atLeast" : "between";
   return fill(textAt(shared, "words", key), { min: grouped(min), max: grouped(max) });
 }
 
+/** Amounts have a unit and are grouped; what has none is a name, like a port. @param {number} value @param {string | undefined} unit */
+function numberText(value, unit) {
+  return unit ? value.toLocaleString("en-US") : String(value);
+}
+
 /** @param {number} value @param {string | undefined} unit @param {Catalogue} catalogue */
 function withUnit(value, unit, catalogue) {
-  const number = value.toLocaleString("en-US");
+  const number = numberText(value, unit);
   return unit ? `${number} ${textAt(catalogue.shared, "units", unit)}` : number;
 }
 
@@ -146,7 +160,11 @@ function factsOf(entry, catalogue) {
   const { shared } = catalogue;
   return [
     ...(entry.default ? [fill(textAt(shared, "help", "default"), { value: entry.default })] : []),
-    ...(entry.limits ? [entry.limits] : []),
+    ...(entry.alternatives.length > 0
+      ? [fill(textAt(shared, "help", "or"), { value: entry.alternatives.join(textAt(shared, "words", "separator")) })]
+      : entry.limits
+        ? [entry.limits]
+        : []),
     ...(entry.key ? [fill(textAt(shared, "help", "flumeKey"), { key: `\`${entry.key}\`` })] : []),
   ];
 }

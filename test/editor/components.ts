@@ -15,8 +15,9 @@ export async function buildModule<T>(name: string): Promise<T> {
   return (await import(join(root, "scripts", "build", `${name}.mjs`))) as T;
 }
 
-/** The declarations of all nodes that were built, in the order of the palette. */
-export async function declarations(): Promise<Declaration[]> {
+/** The declarations of what was built, in the order of the palette: of all, of nodes on the canvas, or of configuration nodes. */
+export async function declarations(which: "all" | "node" | "config" = "all"): Promise<Declaration[]> {
   const { findComponents } = await buildModule<Build>("components");
-  return findComponents(dist).map(({ declaration }) => declaration);
+  const all = findComponents(dist).map(({ declaration }) => declaration);
+  return all.filter(({ role }) => which === "all" || (role === "config") === (which === "config"));
 }

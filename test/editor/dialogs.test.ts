@@ -81,7 +81,7 @@ for (const version of editorVersions) {
       this.timeout(120_000);
       let all: Declaration[];
       const nodeRed = useNodeRed(async () => {
-        all = (await declarations()).filter(({ role }) => role !== "config");
+        all = await declarations("node");
         return { version, flows: [...oneOfEach(all), ...filled] };
       });
       const browser = useBrowser();
@@ -117,6 +117,15 @@ for (const version of editorVersions) {
         for (const { type } of all) {
           await editor.openDialog(type);
           assert.deepEqual(await editor.dialogErrors().then((errors) => errors.filter((id) => !id)), [], type);
+          await editor.screenshot(`dialog-${type}-${version}-${scheme}`, ".red-ui-tray");
+          await editor.closeDialog("cancel");
+        }
+        await editor.assertNoErrors();
+      });
+
+      it("opens the dialog of each configuration node", async () => {
+        for (const { type } of await declarations("config")) {
+          await editor.openConfigDialog(type);
           await editor.screenshot(`dialog-${type}-${version}-${scheme}`, ".red-ui-tray");
           await editor.closeDialog("cancel");
         }
