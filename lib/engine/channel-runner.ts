@@ -1,7 +1,9 @@
 import { Backoff, sleep, within } from "./backoff.js";
 import type { Channel, Consumer, Inlet, Limits, Take } from "./contracts.js";
 import { commonLimits, Delivery, expandRoutes, type OnMiss, routesTo } from "./delivery.js";
-import { isHeadraceError } from "./errors.js";
+import { isDeliveryError, isHeadraceError } from "./errors.js";
+import { isolate } from "./poison.js";
+import type { RefusalExit } from "./refusal.js";
 import { nextLoopTurn, turnIsOver } from "./turn.js";
 
 /** Waits after a rejected delivery, in milliseconds (Flume's sink runner: 5 s after each exception). */
@@ -20,6 +22,15 @@ export interface RunnerEvents {
   /** A delivery was rejected (it is tried again), or, with nothing, is accepted after one that was. */
   report(error?: unknown): void;
   onMiss: OnMiss;
+  /** Where events go that fail again and again; without it they are tried for ever. */
+  readonly poison?: PoisonPolicy | undefined;
+}
+
+/** What becomes of a batch that always fails behind an inlet that tells which events failed. */
+export interface PoisonPolicy {
+  /** After so many it is sent in parts, to find the events that fail alone. */
+  readonly attempts: number;
+  readonly exit: RefusalExit;
 }
 
 /**
@@ -150,10 +161,15 @@ export class ChannelRunner {
     let inlets = first;
     let delivery: Delivery | undefined;
     let replaced = false;
+    let attempts = 0;
     for (let failures = 0; ; failures++) {
       try {
         if (!delivery) {
           delivery = new Delivery(await expandRoutes(routesTo(inlets, take.batch)), this.#events.onMiss);
+        }
+        if (attempts >= (this.#events.poison?.attempts ?? Number.POSITIVE_INFINITY)) {
+          attempts = 0;
+          await this.#letPoisonOut(delivery, signal);
         }
         await delivery.attempt(signal);
         if (failures > 0) this.#events.report();
@@ -163,6 +179,8 @@ export class ChannelRunner {
         // A target that a deploy replaces or takes away hands its work back: that is no problem to show.
         replaced = isHeadraceError(error) && error.code === "FLUME_STOPPED";
         if (!replaced) this.#events.report(error);
+        // Not an outage: what is behind has had these events, and could not do with them.
+        if (isDeliveryError(error) && error.failed && error.code !== "FLUME_STOPPED") attempts++;
       }
       await sleep(backoff.next(), signal);
       const now = await this.#targets(signal);
@@ -176,6 +194,23 @@ export class ChannelRunner {
         } catch (error) {
           this.#events.report(error);
         }
+      }
+    }
+  }
+
+  /** Events that fail even alone leave by the node's dead-letter way; throws when there is none. */
+  async #letPoisonOut(delivery: Delivery, signal: AbortSignal): Promise<void> {
+    for (const route of delivery.owed) {
+      const { accepted, poison } = await isolate(route, signal);
+      const left = (without: { has(index: number): boolean }) =>
+        Array.from({ length: route.batch.length }, (_, i) => i).filter((i) => !accepted.has(i) && !without.has(i));
+      try {
+        if (poison.size > 0) await this.#events.poison?.exit.deliver(route.batch, poison, signal);
+        delivery.keepOnly(route, left(poison));
+      } catch (error) {
+        // They stay, and so the others do not wait for them any more.
+        delivery.keepOnly(route, left(new Set()));
+        throw error;
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { Declaration } from "./component.js";
-import { choice, type Properties } from "./properties.js";
+import { choice, number, type Properties } from "./properties.js";
 
 /** Where events go that a node can never accept. Flume's way is to block: nothing behind them moves. */
 export const REFUSAL_POLICIES = ["block", "drop", "port"] as const;
@@ -9,15 +9,34 @@ export type RefusalPolicy = (typeof REFUSAL_POLICIES)[number];
 export const PAYLOAD_FORMS = ["auto", "text", "buffer"] as const;
 export type PayloadForm = (typeof PAYLOAD_FORMS)[number];
 
+/** When events sent to ordinary nodes are done with: when all that was made of them has settled, or at once. */
+export const TRACKING_MODES = ["tracked", "handOver"] as const;
+export type TrackingMode = (typeof TRACKING_MODES)[number];
+
+/** What a node's ports to ordinary nodes promise, and how much may be under way there. */
+const trackingProperties = {
+  tracking: choice(TRACKING_MODES, "tracked", { advanced: true }),
+  settleWithin: number(60, { min: 1, max: 86_400, unit: "s", advanced: true }),
+  eventsInFlight: number(1000, { min: 1, max: 100_000, unit: "events", advanced: true }),
+};
+
 /** The properties of a component's node: its own, and those that its role brings. */
 export function nodeProperties(declaration: Declaration): Properties {
+  const refuses = canRefuse(declaration);
+  const sends = declaration.outputs > 0 || hasRowPorts(declaration) || refuses;
   return {
     ...declaration.properties,
-    ...(declaration.canRefuse ? { refused: choice(REFUSAL_POLICIES, "block", { advanced: true }) } : {}),
-    ...(declaration.outputs > 0 || hasRowPorts(declaration) || declaration.canRefuse
-      ? { payload: choice(PAYLOAD_FORMS, "auto", { advanced: true }) }
+    ...(refuses ? { refused: choice(REFUSAL_POLICIES, "block", { advanced: true }) } : {}),
+    ...(sends ? { payload: choice(PAYLOAD_FORMS, "auto", { advanced: true }), ...trackingProperties } : {}),
+    ...(declaration.role === "channel"
+      ? { attemptsBeforeSplit: number(3, { min: 1, max: 1000, advanced: true }) }
       : {}),
   };
+}
+
+/** Whether a node may have events that can never go on. A channel has them when ordinary nodes behind it fail for ever. */
+export function canRefuse(declaration: Declaration): boolean {
+  return declaration.canRefuse === true || declaration.role === "channel";
 }
 
 function hasRowPorts(declaration: Declaration): boolean {
@@ -39,5 +58,5 @@ export function deadLetterPort(
   declaration: Declaration,
   values: Readonly<Record<string, unknown>>,
 ): number | undefined {
-  return declaration.canRefuse && values["refused"] === "port" ? outputPorts(declaration, values) : undefined;
+  return canRefuse(declaration) && values["refused"] === "port" ? outputPorts(declaration, values) : undefined;
 }

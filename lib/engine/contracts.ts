@@ -41,7 +41,10 @@ export interface Route {
 
 /** Exactly one of the two is called, once. */
 export interface Prepared {
-  /** Resolves when the inlet has taken responsibility for every event. On rejection the caller still owns the batch. */
+  /**
+   * Resolves when the inlet has taken responsibility for every event. On rejection the caller still owns the batch,
+   * or the part of it that the error names as `failed`.
+   */
   commit(): Promise<void>;
   abort(): void;
 }

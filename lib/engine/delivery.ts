@@ -1,6 +1,6 @@
-import { type EventBatch, joinBatches } from "./batch.js";
+import { batchOf, type EventBatch, joinBatches } from "./batch.js";
 import type { Inlet, Limits, Prepared, Route } from "./contracts.js";
-import { asDeliveryError, DeliveryError } from "./errors.js";
+import { asDeliveryError, DeliveryError, isDeliveryError } from "./errors.js";
 
 /** Told of each route to an optional inlet that did not take its events. */
 export type OnMiss = (route: Route) => void;
@@ -57,6 +57,8 @@ export class Delivery {
   #owed: readonly Route[];
   /** Routes accepted so far, by inlet: two paths may lead to the same one. */
   readonly #accepted = new Map<string, number>();
+  /** Where a part of the batch was accepted: which events are still owed, by inlet. */
+  readonly #partly = new Map<string, { readonly of: number; readonly owed: readonly number[] }>();
   readonly #onMiss: OnMiss | undefined;
 
   constructor(routes: readonly Route[], onMiss?: OnMiss) {
@@ -67,11 +69,38 @@ export class Delivery {
   /** After a deploy: the same batch, by the routes of now, to whom it is still owed. */
   reroute(routes: readonly Route[]): void {
     const accepted = new Map(this.#accepted);
-    this.#owed = routes.filter(({ inlet }) => {
+    const owed = routes.filter(({ inlet }) => {
       const left = accepted.get(inlet.id) ?? 0;
       accepted.set(inlet.id, left - 1);
       return left <= 0;
     });
+    this.#owed = owed.map((route) => {
+      const partly = this.#partly.get(route.inlet.id);
+      // Routers that decide otherwise now send another batch, of which nothing is known.
+      return partly?.of === route.batch.length ? { ...route, batch: partOf(route.batch, partly.owed) } : route;
+    });
+  }
+
+  /** What is owed now, apart from optional routes. */
+  get owed(): readonly Route[] {
+    return this.#owed.filter((route) => !route.optional);
+  }
+
+  /** Of a route that is owed, only these events still are (by index in its batch). */
+  keepOnly(route: Route, indexes: readonly number[]): void {
+    if (indexes.length === 0) {
+      this.#owed = this.#owed.filter((one) => one !== route);
+      this.#countAccepted(route.inlet, 1);
+      return;
+    }
+    const { inlet, batch } = route;
+    const before = this.#partly.get(inlet.id);
+    const owed = before ? indexes.map((index) => before.owed[index] as number) : indexes;
+    // Two ways to one inlet cannot be told apart after a deploy: then both send all again.
+    if (this.#owed.filter((one) => one.inlet.id === inlet.id).length > 1) this.#partly.delete(inlet.id);
+    else this.#partly.set(inlet.id, { of: before?.of ?? batch.length, owed });
+    const part = { ...route, batch: partOf(batch, indexes) };
+    this.#owed = this.#owed.map((one) => (one === route ? part : one));
   }
 
   /** Rejects with DeliveryError; may then be attempted again. */
@@ -86,9 +115,22 @@ export class Delivery {
     // One target is the common case, and this runs once a batch: no lists, no sorting. It either
     // accepts, and nothing is owed, or rejects, and all still is.
     if (first && this.#owed.length === 1 && !first.optional && this.#accepted.size === 0) {
-      return first.inlet.prepare(first.batch, signal);
+      return this.#prepareOne(first, signal);
     }
     return this.#prepareAll(signal);
+  }
+
+  async #prepareOne(route: Route, signal: AbortSignal): Promise<Prepared> {
+    const prepared = await route.inlet.prepare(route.batch, signal);
+    return {
+      commit: () => prepared.commit().catch((error: unknown) => this.#rejectOne(route, error)),
+      abort: () => prepared.abort(),
+    };
+  }
+
+  #rejectOne(route: Route, error: unknown): never {
+    this.#keepFailed([route], error);
+    throw error;
   }
 
   async #prepareAll(signal: AbortSignal): Promise<Prepared> {
@@ -110,23 +152,40 @@ export class Delivery {
     // One that throws instead of rejecting must not keep the others from being committed.
     const results = await Promise.allSettled(prepared.map(async (one) => one.commit()));
     const optional = this.#owed.filter((route) => route.optional);
-    const rejected: Route[] = [];
+    const rejected: { routes: readonly Route[]; error: unknown }[] = [];
     let reason: unknown;
     for (const [i, { inlet, routes }] of shares.entries()) {
       const result = results[i] as PromiseSettledResult<void>;
       if (result.status === "fulfilled") {
-        this.#accepted.set(inlet.id, (this.#accepted.get(inlet.id) ?? 0) + routes.length);
+        this.#countAccepted(inlet, routes.length);
       } else {
         reason ??= result.reason;
-        rejected.push(...routes);
+        rejected.push({ routes, error: result.reason });
       }
     }
     if (rejected.length > 0) {
-      this.#owed = [...rejected, ...optional];
+      this.#owed = [...rejected.flatMap(({ routes }) => routes), ...optional];
+      for (const { routes, error } of rejected) this.#keepFailed(routes, error);
       throw this.#rejection(reason);
     }
     this.#owed = [];
     for (const route of optional) void this.#tryOnce(route);
+  }
+
+  #countAccepted(inlet: Inlet, routes: number): void {
+    this.#accepted.set(inlet.id, (this.#accepted.get(inlet.id) ?? 0) + routes);
+  }
+
+  /** An inlet that tells which events failed has accepted the others. `routes` went to it as one batch. */
+  #keepFailed(routes: readonly Route[], error: unknown): void {
+    if (!isDeliveryError(error) || !error.failed) return;
+    let start = 0;
+    for (const route of routes) {
+      const failed: number[] = [];
+      for (let i = 0; i < route.batch.length; i++) if (error.failed.has(start + i)) failed.push(i);
+      this.keepOnly(route, failed);
+      start += route.batch.length;
+    }
   }
 
   async #tryOnce(route: Route): Promise<void> {
@@ -146,8 +205,14 @@ export class Delivery {
       retry: rejection.retry,
       parameters: rejection.parameters,
       cause: rejection,
+      ...(rejection.failed ? { failed: rejection.failed } : {}),
     });
   }
+}
+
+/** The events with these indexes. */
+export function partOf(batch: EventBatch, indexes: readonly number[]): EventBatch {
+  return batchOf(indexes.map((index) => batch.at(index)));
 }
 
 /** What one inlet gets in one attempt, by one way or by several. */

@@ -58,6 +58,8 @@ export class DeliveryError extends HeadraceError {
   readonly retry: "later" | "never";
   /** These events (by index in the batch) can never be accepted; none of the batch was kept. */
   readonly refused: ReadonlyMap<number, HeadraceError> | undefined;
+  /** Only these events (by index in the batch) are still the caller's; the others have been accepted. */
+  readonly failed: ReadonlyMap<number, HeadraceError> | undefined;
 
   constructor(
     code: ErrorCode,
@@ -65,6 +67,7 @@ export class DeliveryError extends HeadraceError {
       outcome?: Outcome;
       retry?: "later" | "never";
       refused?: ReadonlyMap<number, HeadraceError>;
+      failed?: ReadonlyMap<number, HeadraceError>;
       parameters?: ErrorParameters;
       cause?: unknown;
     } = {},
@@ -74,6 +77,7 @@ export class DeliveryError extends HeadraceError {
     this.outcome = how.outcome ?? "none";
     this.retry = how.retry ?? "later";
     this.refused = how.refused;
+    this.failed = how.failed;
   }
 }
 

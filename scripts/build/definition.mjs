@@ -23,7 +23,7 @@ export function definitionSource(declaration, engine) {
     'name: { value: "" }',
     `version: { value: ${declaration.version ?? 1} }`,
     ...properties.filter(([, property]) => property.kind !== "secret").map(([name, p]) => defaultSource(name, p)),
-    ...(hasChangingOutputs(declaration) ? [`outputs: { value: ${outputs} }`] : []),
+    ...(hasChangingOutputs(declaration, engine) ? [`outputs: { value: ${outputs} }`] : []),
   ];
   const lines = [
     `category: ${JSON.stringify(role.category)},`,
@@ -47,10 +47,14 @@ export function definitionSource(declaration, engine) {
   return `  RED.nodes.registerType(${JSON.stringify(declaration.type)}, {\n${lines.map((line) => `    ${line}`).join("\n")}\n  });`;
 }
 
-/** Node-RED keeps the number of ports with the node only where it is a property. @param {Declaration} declaration */
-export function hasChangingOutputs(declaration) {
+/**
+ * Node-RED keeps the number of ports with the node only where it is a property.
+ * @param {Declaration} declaration
+ * @param {typeof import("../../lib/engine/common-properties.js")} engine
+ */
+export function hasChangingOutputs(declaration, engine) {
   return Boolean(
-    declaration.canRefuse || Object.values(declaration.properties).some((p) => p.kind === "rows" && p.ports),
+    engine.canRefuse(declaration) || Object.values(declaration.properties).some((p) => p.kind === "rows" && p.ports),
   );
 }
 

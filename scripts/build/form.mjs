@@ -30,7 +30,7 @@ export function formHtml(declaration, engine) {
           "  </details>",
         ]
       : []),
-    ...(hasChangingOutputs(declaration) ? [`  <input type="hidden" id="${prefix}-outputs">`] : []),
+    ...(hasChangingOutputs(declaration, engine) ? [`  <input type="hidden" id="${prefix}-outputs">`] : []),
     "</div>",
   ].join("\n");
 }

@@ -8,7 +8,15 @@ export const packageName = "@headrace/node-red-flume";
 export const sharedNamespace = `${packageName}/${plugin}`;
 
 /** Properties that several roles have: their texts are shared. */
-export const sharedProperties = ["name", "refused", "payload"];
+export const sharedProperties = [
+  "name",
+  "refused",
+  "payload",
+  "tracking",
+  "settleWithin",
+  "eventsInFlight",
+  "attemptsBeforeSplit",
+];
 
 /**
  * @typedef {{ [key: string]: string | Texts }} Texts

@@ -216,8 +216,19 @@ describe("ordinary nodes and Flume nodes on one canvas", () => {
     assert.deepEqual((await stateOf(nodeRed(), "o-errors")).bodies, []);
   });
 
-  it("says on the canvas that a wire to an ordinary node is best effort", async () => {
-    await nodeRed().deploy([tab(), seq("b-source", ["b-function"], { totalEvents: 1 }), javascript("b-function", "")]);
-    await nodeRed().comms.waitForStatus("b-source", ({ text }) => /^\d+\/s best effort$/.test(text ?? ""));
+  it("says on the canvas what a wire to an ordinary node promises", async () => {
+    await nodeRed().deploy([
+      tab(),
+      seq("b-source", ["b-function"], { totalEvents: 1 }),
+      javascript("b-function", ""),
+      seq("c-source", ["c-trigger"], { totalEvents: 1 }),
+      { id: "c-trigger", type: "trigger", z: "tab", name: "later", op1: "1", op2: "0", duration: "1", wires: [[]] },
+      seq("d-source", ["d-function"], { totalEvents: 1, tracking: "handOver" }),
+      javascript("d-function", ""),
+    ]);
+    const { comms } = nodeRed();
+    await comms.waitForStatus("b-source", ({ text }) => /^\d+\/s tracked$/.test(text ?? ""));
+    await comms.waitForStatus("c-source", ({ text }) => /^\d+\/s best effort: later$/.test(text ?? ""));
+    await comms.waitForStatus("d-source", ({ text }) => /^\d+\/s best effort$/.test(text ?? ""));
   });
 });

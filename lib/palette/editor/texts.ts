@@ -4,7 +4,15 @@ import type { EditorNode } from "./red.js";
 /** The catalogue of the plugin, which holds what nodes share. */
 const SHARED = "@headrace/node-red-flume/headrace-editor";
 
-const SHARED_PROPERTIES = ["name", "refused", "payload"];
+const SHARED_PROPERTIES = [
+  "name",
+  "refused",
+  "payload",
+  "tracking",
+  "settleWithin",
+  "eventsInFlight",
+  "attemptsBeforeSplit",
+];
 
 export function sharedText(key: string, parameters: Readonly<Record<string, string | number>> = {}): string {
   return RED._(`${SHARED}:${key}`).replace(/\{(\w+)\}/g, (whole, name: string) => String(parameters[name] ?? whole));

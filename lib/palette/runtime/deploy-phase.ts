@@ -16,11 +16,22 @@ export interface PhaseEvents {
   running(flows: FlowNodes): void;
 }
 
+/** For parts of the runtime that go along with each phase. */
+export interface PhaseWatcher {
+  /** A deploy begins: from now on targets may be missing. */
+  deploying(): void;
+  /** The flows stop, and no deploy follows. */
+  stopping(): void;
+  /** Before anything is started or wired anew. */
+  running(): void;
+}
+
 export class DeployPhase {
   #phase: Phase = "starting";
   #flows: FlowNodes = [];
   #deploys = 0;
   readonly #waiting = new Set<() => void>();
+  readonly #watchers: PhaseWatcher[] = [];
 
   constructor(red: NodeRed, events: PhaseEvents) {
     red.events.on("flows:stopping", ({ config, diff }: FlowsEvent) => {
@@ -29,6 +40,10 @@ export class DeployPhase {
       const isDeploy = diff !== null && diff !== undefined && "globalConfigChanged" in diff;
       this.#phase = isDeploy ? "deploying" : "stopping";
       this.#deploys++;
+      for (const watcher of this.#watchers) {
+        if (isDeploy) watcher.deploying();
+        else watcher.stopping();
+      }
       if (!isDeploy) events.stopping();
     });
     red.events.on("flows:stopped", () => {
@@ -37,6 +52,7 @@ export class DeployPhase {
     const run = (flows: FlowNodes) => {
       this.#phase = "running";
       this.#flows = flows;
+      for (const watcher of this.#watchers) watcher.running();
       events.running(flows);
       for (const wake of [...this.#waiting]) wake();
     };
@@ -47,6 +63,10 @@ export class DeployPhase {
       const failed = event.id === "runtime-state" && event.payload?.error !== undefined;
       if (failed && this.#phase === "deploying") run(this.#flows);
     });
+  }
+
+  watch(watcher: PhaseWatcher): void {
+    this.#watchers.push(watcher);
   }
 
   get running(): boolean {

@@ -56,6 +56,11 @@ export class FlowRuntime {
     return this.#live;
   }
 
+  /** What following messages through ordinary nodes keeps now. */
+  get tracking(): { size: number; installed: boolean } {
+    return this.#wiring.tracking;
+  }
+
   /** Called by the constructor of each node object. */
   attach(shell: RedNode, component: FlowComponent, definition: NodeDefinition): void {
     const { id } = shell;

@@ -6,10 +6,18 @@ import type { LiveNode } from "./live-node.js";
 import type { NodeFace } from "./node-face.js";
 import type { NodeRed, RedNode } from "./node-red.js";
 import { DebugInlet, type HandOver, OrdinaryInlet } from "./ordinary-inlet.js";
+import type { PathLabel } from "./tracking/path-labels.js";
+import { TrackedInlet, type TrackingSettings } from "./tracking/tracked-inlet.js";
+import { TrackedPaths } from "./tracking/tracked-paths.js";
 import { INLET, type WireTargets, wireTargets } from "./wire-targets.js";
 
 interface KnownInlet {
   readonly shell: RedNode;
+  readonly target: RedNode;
+  readonly inlet: Inlet;
+}
+
+interface OrdinaryPath {
   readonly target: RedNode;
   readonly inlet: Inlet;
 }
@@ -21,20 +29,37 @@ export class FlowWiring {
   /** Inlets of ordinary targets by their id: the same one while the node objects at both ends stay. */
   #ordinary = new Map<string, KnownInlet>();
   #onCycle = new Set<string>();
-  #bestEffort = new Set<string>();
+  /** First nodes of the ordinary paths behind each node, Debug nodes excluded. */
+  #paths = new Map<string, readonly OrdinaryPath[]>();
+  readonly #tracked: TrackedPaths;
 
   constructor(red: NodeRed, phase: DeployPhase) {
     this.#red = red;
     this.#phase = phase;
+    this.#tracked = new TrackedPaths(red, phase);
+  }
+
+  get tracking(): { size: number; installed: boolean } {
+    const { size, installed } = this.#tracked.tracker;
+    return { size, installed };
   }
 
   onCycle(id: string): boolean {
     return this.#onCycle.has(id);
   }
 
-  /** Whether an ordinary node that is not a Debug node is wired to it: what is sent there cannot be tracked. */
-  bestEffort(id: string): boolean {
-    return this.#bestEffort.has(id);
+  /** What the wires to ordinary nodes promise; undefined when there are none. A path that is best effort says why. */
+  pathsOf(id: string): "tracked" | PathLabel | undefined {
+    const paths = this.#paths.get(id);
+    if (!paths) return undefined;
+    for (const { target, inlet } of paths) {
+      if (inlet instanceof OrdinaryInlet) {
+        return { reason: this.#tracked.possible(target) ? "handOver" : "notSupported", node: target };
+      }
+      const label = this.#tracked.labelOf(target);
+      if (label) return label;
+    }
+    return "tracked";
   }
 
   showInvalid(face: NodeFace): void {
@@ -51,7 +76,8 @@ export class FlowWiring {
       );
     }
     this.#findCycles(nodes, targets);
-    this.#bestEffort = new Set();
+    this.#paths = new Map();
+    this.#tracked.wiresChanged();
     const known = this.#ordinary;
     this.#ordinary = new Map();
     const byId = new Map(nodes.map((node) => [node.id, node]));
@@ -73,13 +99,17 @@ export class FlowWiring {
           if (inlet || (next && !leadsNowhere(next))) wired = true;
         }
         for (const target of this.#onCycle.has(node.id) ? [] : ordinary) {
-          inlets.push(this.#ordinaryInlet(node, shell, port, target, known));
-          if (target.type !== "debug") this.#bestEffort.add(node.id);
+          const inlet = this.#ordinaryInlet(node, shell, port, target, known);
+          inlets.push(inlet);
+          if (target.type === "debug") continue;
+          this.#paths.set(node.id, [...(this.#paths.get(node.id) ?? []), { target, inlet }]);
         }
         node.ports[port]?.set(inlets, wired);
       }
     };
     for (const node of nodes) wire(node);
+    const inlets = [...this.#ordinary.values()].map(({ inlet }) => inlet);
+    this.#tracked.set(new Set(inlets.filter((inlet) => inlet instanceof TrackedInlet)));
   }
 
   #ordinaryInlet(
@@ -98,14 +128,16 @@ export class FlowWiring {
     };
     const key = `${node.id}:${port}>${target.id}`;
     const old = known.get(key);
-    const inlet =
-      old && old.shell === shell && old.target === target
-        ? old.inlet
-        : target.type === "debug"
-          ? new DebugInlet(from, target)
-          : new OrdinaryInlet(from, target);
+    const same = old && old.shell === shell && old.target === target;
+    const inlet = same ? old.inlet : this.#newInlet(from, target, node.tracking);
     this.#ordinary.set(key, { shell, target, inlet });
     return inlet;
+  }
+
+  #newInlet(from: HandOver, target: RedNode, tracking: TrackingSettings): Inlet {
+    if (target.type === "debug") return new DebugInlet(from, target);
+    if (tracking.mode === "handOver" || !this.#tracked.possible(target)) return new OrdinaryInlet(from, target);
+    return new TrackedInlet(from, target, tracking, this.#tracked);
   }
 
   #findCycles(nodes: readonly LiveNode[], targets: ReadonlyMap<string, WireTargets[]>): void {

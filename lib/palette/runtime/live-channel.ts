@@ -38,6 +38,7 @@ export function liveChannel(
     new ChannelRunner(channel, id, port, {
       report: (error) => face.report(error),
       onMiss: (route) => face.counters.add("EventOptionalMissCount", route.batch.length),
+      poison: settings.refusal && { attempts: Number(config["attemptsBeforeSplit"]), exit: settings.refusal },
     });
   const supervised = new SupervisedStart(channel, before, {
     report: (error) => face.report(error),

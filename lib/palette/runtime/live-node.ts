@@ -5,6 +5,7 @@ import type { MessageIntake } from "./message-intake.js";
 import type { NodeFace } from "./node-face.js";
 import type { NodeStatus } from "./node-red.js";
 import type { PortWiring } from "./port-wiring.js";
+import type { TrackingSettings } from "./tracking/tracked-inlet.js";
 
 /**
  * A running component and what is wired to it. It outlives Node-RED's node object: a deploy that leaves the
@@ -23,6 +24,8 @@ export interface LiveNode {
   readonly deadLetterPort: number | undefined;
   /** How bodies become `msg.payload` at its ports. */
   readonly payload: "auto" | "text" | "buffer";
+  /** How messages to ordinary nodes behind it are followed. */
+  readonly tracking: TrackingSettings;
   /** Where batches enter, if they can now. */
   inlet(): Inlet | undefined;
   readonly intake: MessageIntake | undefined;

@@ -39,6 +39,7 @@ export interface RedNode {
   log(text: string): void;
   warn(text: string): void;
   error(error: unknown, message?: NodeMessage): void;
+  send(message: unknown): void;
   debug(text: string): void;
 }
 

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import {
+  canRefuse,
   deadLetterPort,
   nodeProperties,
   outputPorts,
   type PayloadForm,
   type RefusalPolicy,
+  type TrackingMode,
 } from "../../engine/common-properties.js";
 import type { Declaration, SharedSettings } from "../../engine/component.js";
 import type { Inlet } from "../../engine/contracts.js";
@@ -15,6 +17,7 @@ import type { DeployPhase } from "./deploy-phase.js";
 import type { NodeFace } from "./node-face.js";
 import type { NodeDefinition, NodeRed } from "./node-red.js";
 import { PortWiring } from "./port-wiring.js";
+import type { TrackingSettings } from "./tracking/tracked-inlet.js";
 import { sharedSettingsOf } from "./shared-settings.js";
 
 /** What every live node has: its settings, read once, and its ports. */
@@ -29,6 +32,7 @@ export interface NodeSettings {
   /** See ComponentContext. */
   readonly storage: string;
   readonly payload: PayloadForm;
+  readonly tracking: TrackingSettings;
   readonly ports: readonly PortWiring[];
   readonly deadLetterPort: number | undefined;
   readonly refusal: RefusalExit | undefined;
@@ -89,9 +93,14 @@ export function settingsOf(
     shared,
     storage: join(userDirectory(red), "headrace", face.id.replace(/[^\w.-]/g, "_")),
     payload: (config["payload"] as PayloadForm | undefined) ?? "auto",
+    tracking: {
+      mode: (config["tracking"] as TrackingMode | undefined) ?? "tracked",
+      timeLimit: Number(config["settleWithin"]),
+      inFlight: Number(config["eventsInFlight"]),
+    },
     ports,
     deadLetterPort: lastPort,
-    refusal: declaration.canRefuse
+    refusal: canRefuse(declaration)
       ? new RefusalExit(config["refused"] as RefusalPolicy, face.name, face.counters, refusedInlets)
       : undefined,
   };

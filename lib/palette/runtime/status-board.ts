@@ -2,6 +2,7 @@ import type { FlowWiring } from "./flow-wiring.js";
 import { statusText } from "./language.js";
 import type { LiveNode } from "./live-node.js";
 import type { NodeStatus, RedNode } from "./node-red.js";
+import type { PathLabel } from "./tracking/path-labels.js";
 
 /** Editors get each status as a message, without any merging, so once a second is the most. */
 const INTERVAL = 1000;
@@ -45,7 +46,14 @@ export class StatusBoard {
     }
     if (node.face.problem) return { fill: "red", shape: "ring", text: statusText("problem") };
     const status = node.status(rate);
-    if (!this.#wiring.bestEffort(node.id)) return status;
-    return { ...status, text: `${status.text ?? ""} ${statusText("bestEffort")}` };
+    const paths = this.#wiring.pathsOf(node.id);
+    if (!paths) return status;
+    const promise = paths === "tracked" ? statusText("tracked") : bestEffortText(paths);
+    return { ...status, text: `${status.text ?? ""} ${promise}` };
   }
+}
+
+/** "best effort: trigger": the node that makes the path so. */
+function bestEffortText({ reason, node }: PathLabel): string {
+  return reason === "handOver" ? statusText("bestEffort") : `${statusText("bestEffort")}: ${node.name || node.type}`;
 }

@@ -1,0 +1,97 @@
+import type { NodeMessage, NodeRed, RedNode, SendEvent } from "../node-red.js";
+
+/**
+ * Every reach into what Node-RED does not promise, the same on 4.1 and 5; each is named with its file in
+ * `@node-red/runtime/lib` or `@node-red/nodes/core`. What is missing here degrades to best effort.
+ */
+
+/** nodes/Node.js. */
+export interface NodeInternals {
+  /** Handlers that take `done`, counted by `Node.prototype.on`. */
+  _expectedDoneCount?: unknown;
+  /** What `done` calls. */
+  _complete(message: NodeMessage, error?: unknown): void;
+}
+
+/** flows/Flow.js: `send` of the flow that a node belongs to, which every `node.send` ends in. */
+export interface FlowInternals {
+  getNode(id: string): RedNode | null | undefined;
+  send(events: readonly SendEvent[]): void;
+}
+
+/** Public since Node-RED 1.3 (util/hooks.js); typed here because `@types/node-red` lacks it. */
+export interface Hooks {
+  add(name: string, handler: (...given: never[]) => unknown): void;
+  remove(name: string): void;
+}
+
+/** What tracking needs and does not find, or undefined. `node`: any node object, as an example. */
+export function missingInternal(red: NodeRed, node: RedNode): string | undefined {
+  const { hooks } = red as { hooks?: Partial<Hooks> };
+  if (typeof hooks?.add !== "function" || typeof hooks.remove !== "function") return "RED.hooks";
+  const internals = node as RedNode & Partial<NodeInternals>;
+  if (typeof internals._complete !== "function") return "Node._complete";
+  if (typeof internals._expectedDoneCount !== "number") return "Node._expectedDoneCount";
+  const flow: Partial<FlowInternals> | undefined = node._flow;
+  if (typeof flow?.send !== "function") return "Flow.send";
+  if (typeof flow.getNode !== "function") return "Flow.getNode";
+  return undefined;
+}
+
+export function expectsDone(node: RedNode): boolean {
+  return (node as RedNode & Partial<NodeInternals>)._expectedDoneCount !== 0;
+}
+
+/** The object that messages would reach now under this id: after a deploy it may be another one. */
+export function nodeNow(red: NodeRed, node: RedNode): boolean {
+  return red.nodes.getNode(node.id) === node;
+}
+
+/** Where a message is going, looked up as Flow.js does it. */
+export function targetOf(event: SendEvent): RedNode | null | undefined {
+  return event.source.node._flow.getNode(event.destination.id);
+}
+
+/** nodes/core/function/10-function.js. */
+export function outstandingTimers(node: RedNode): unknown[] | undefined {
+  const { outstandingTimers: timers } = node as RedNode & { outstandingTimers?: unknown };
+  return node.type === "function" && Array.isArray(timers) ? timers : undefined;
+}
+
+type Method<A extends unknown[]> = (this: unknown, ...given: A) => unknown;
+type Around = (original: () => unknown, given: readonly unknown[]) => unknown;
+
+/** Methods of single objects replaced by own properties, so that other objects of their class pay nothing. */
+export const shadow = {
+  /** `around` is called in place of the method. @returns takes the shadow away */
+  method(target: object, name: string, around: Around): () => void {
+    return shadow.replace<unknown[]>(target, name, (method) => {
+      return function (...given): unknown {
+        return around(() => method.apply(this, given), given);
+      };
+    });
+  },
+
+  /** The same for what is called with each message: `make` returns the method to call instead. */
+  replace<A extends unknown[]>(target: object, name: string, make: (method: Method<A>) => Method<A>): () => void {
+    const method: unknown = Reflect.get(target, name);
+    if (typeof method !== "function") return () => undefined;
+    const hadOwn = Object.hasOwn(target, name);
+    const replacement = make(method as Method<A>);
+    originals.set(replacement, { method, hadOwn });
+    Object.defineProperty(target, name, { value: replacement, writable: true, configurable: true, enumerable: false });
+    return () => {
+      // Somebody may have replaced it since.
+      if (Reflect.get(target, name) === replacement) shadow.restore(target, name);
+    };
+  },
+
+  restore(target: object, name: string): void {
+    const original = originals.get(Reflect.get(target, name) as object);
+    if (!original) return;
+    if (original.hadOwn) Reflect.set(target, name, original.method);
+    else Reflect.deleteProperty(target, name);
+  },
+};
+
+const originals = new WeakMap<object, { method: unknown; hadOwn: boolean }>();

@@ -1,0 +1,127 @@
+import { EventRecord, type Failure } from "./event-record.js";
+
+/** All records that are not settled. Settles a record once nothing has held it open for one turn. */
+export class OpenRecords {
+  readonly #byId = new Map<string, EventRecord>();
+  /** In order of creation, so parents that are children come before their own children. */
+  readonly #children = new Set<EventRecord>();
+  #released: EventRecord[] = [];
+  #events = 0;
+
+  /** Events under way. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** Everything that is kept: nothing may be left when all has settled. */
+  get size(): number {
+    return this.#byId.size + this.#children.size;
+  }
+
+  byId(id: unknown): EventRecord | undefined {
+    return typeof id === "string" ? this.#byId.get(id) : undefined;
+  }
+
+  /** A new event, held open by whoever hands it over. */
+  openEvent(id: string, onSettled: (failure: Failure | undefined) => void): EventRecord {
+    const record = new EventRecord([]);
+    record.onSettled = onSettled;
+    record.id = id;
+    record.holds = 1;
+    this.#byId.set(id, record);
+    this.#events++;
+    return record;
+  }
+
+  /** A message that belongs to all of `parents`; held open by nothing yet, so the caller must. */
+  openChild(parents: readonly EventRecord[], rescues?: Failure): EventRecord {
+    const record = new EventRecord([...parents], rescues);
+    for (const parent of parents) parent.holds++;
+    this.#children.add(record);
+    return record;
+  }
+
+  /** Messages that lose their token may be found by this id, unless another record is. */
+  nameChild(record: EventRecord, id: unknown): void {
+    if (typeof id !== "string" || record.id !== undefined) return;
+    const other = this.#byId.get(id);
+    if (other) {
+      other.sharesId = true;
+      return;
+    }
+    record.id = id;
+    this.#byId.set(id, record);
+  }
+
+  addParent(record: EventRecord, parent: EventRecord): void {
+    if (record.over || parent.over || parent === record || record.parents.includes(parent)) return;
+    record.parents.push(parent);
+    parent.holds++;
+  }
+
+  hold(record: EventRecord): void {
+    record.holds++;
+  }
+
+  /**
+   * At zero, looks again in the next turn: Catch, Complete and link call open the same record again in the
+   * same call stack, and a microtask would be too early for a Switch.
+   */
+  release(record: EventRecord): void {
+    record.holds--;
+    if (record.holds > 0 || record.over) return;
+    if (this.#released.length === 0) setImmediate(() => this.#settleReleased());
+    this.#released.push(record);
+  }
+
+  fail(record: EventRecord, failure: Failure): void {
+    if (!record.over) record.failures.push(failure);
+  }
+
+  /** Gives events up, and the children that belong to nobody any more. Whoever waits for them is not told. */
+  abort(events: Iterable<EventRecord>): void {
+    for (const record of events) if (!record.over) this.#abort(record);
+    for (const child of this.#children) {
+      if (child.parents.every((parent) => parent.over)) this.#abort(child);
+    }
+  }
+
+  #abort(record: EventRecord): void {
+    record.aborted = true;
+    this.#forget(record);
+    // A child may go while one of its parents stays.
+    for (const parent of record.parents) if (!parent.over) this.release(parent);
+    record.parents = [];
+  }
+
+  #settleReleased(): void {
+    const released = this.#released;
+    this.#released = [];
+    for (const record of released) if (record.holds === 0 && !record.over) this.#settle(record);
+  }
+
+  #settle(record: EventRecord): void {
+    const [failure] = record.failures;
+    const { onSettled, parents } = record;
+    this.#forget(record);
+    for (const parent of parents) {
+      if (failure) this.fail(parent, failure);
+      else if (record.rescues && record.accepted) this.#takeBack(parent, record.rescues);
+      if (record.accepted) parent.accepted = true;
+      this.release(parent);
+    }
+    record.parents = [];
+    onSettled?.(failure);
+  }
+
+  #takeBack(record: EventRecord, failure: Failure): void {
+    record.failures = record.failures.filter((one) => one !== failure);
+  }
+
+  #forget(record: EventRecord): void {
+    record.over = true;
+    record.onSettled = undefined;
+    if (record.id !== undefined && this.#byId.get(record.id) === record) this.#byId.delete(record.id);
+    if (!this.#children.delete(record)) this.#events--;
+  }
+}

@@ -1,0 +1,55 @@
+import type { RedNode } from "../node-red.js";
+import { bestEffortReason, type BestEffortReason, isFlumeNode } from "./node-rules.js";
+
+/** Why a path is best effort, and the node that makes it so. */
+export interface PathLabel {
+  readonly reason: BestEffortReason;
+  readonly node: RedNode;
+}
+
+/** Knows of each path whether it is tracked, by what stands on it and by what was seen. */
+export class PathLabels {
+  readonly #seen = new WeakMap<RedNode, BestEffortReason>();
+  /** Nodes of each path, by the node it begins with; those of a deploy ago go with their node objects. */
+  #paths = new WeakMap<RedNode, readonly RedNode[]>();
+
+  sentLate(node: RedNode): void {
+    this.#seen.set(node, "sentLate");
+  }
+
+  neverCompleted(node: RedNode): void {
+    this.#seen.set(node, "neverCompletes");
+  }
+
+  /** Wires have changed. */
+  forget(): void {
+    this.#paths = new WeakMap();
+  }
+
+  /** Undefined when the path from `target` on is tracked. */
+  of(target: RedNode): PathLabel | undefined {
+    let nodes = this.#paths.get(target);
+    if (!nodes) {
+      nodes = nodesFrom(target);
+      this.#paths.set(target, nodes);
+    }
+    for (const node of nodes) {
+      const reason = this.#seen.get(node) ?? bestEffortReason(node);
+      if (reason) return { reason, node };
+    }
+    return undefined;
+  }
+}
+
+/** Every node that messages can come to by wires, up to the next Flume nodes. */
+function nodesFrom(target: RedNode): readonly RedNode[] {
+  const nodes = new Set<RedNode>([target]);
+  for (const node of nodes) {
+    if (isFlumeNode(node)) continue;
+    for (const id of (node.wires ?? []).flat()) {
+      const next = id ? node._flow.getNode(id) : undefined;
+      if (next) nodes.add(next);
+    }
+  }
+  return [...nodes].filter((node) => !isFlumeNode(node));
+}

@@ -1,0 +1,56 @@
+import type { SendEvent } from "../node-red.js";
+import type { EventRecord } from "./event-record.js";
+import { targetOf } from "./node-internals.js";
+import type { OpenRecords } from "./open-records.js";
+
+/** On the event that Node-RED makes for each message and wire: the record that it holds open. */
+const ROUTED = Symbol("headrace routing");
+type RoutedEvent = SendEvent & { [ROUTED]?: EventRecord | undefined };
+
+/**
+ * Holds a record open from `send` until the message is on its way to a node. Node-RED drops a message for a
+ * target that is disabled or gone without a word, and a module with a hook may hold it back or drop it.
+ */
+export class RoutingHolds {
+  readonly #records: OpenRecords;
+  readonly #onNoTarget: (record: EventRecord) => void;
+  #sent: RoutedEvent[] = [];
+
+  constructor(records: OpenRecords, onNoTarget: (record: EventRecord) => void) {
+    this.#records = records;
+    this.#onNoTarget = onNoTarget;
+  }
+
+  sent(event: SendEvent, record: EventRecord): void {
+    const routed = event as RoutedEvent;
+    routed[ROUTED] = record;
+    this.#records.hold(record);
+    if (this.#sent.length === 0) queueMicrotask(() => this.#look());
+    this.#sent.push(routed);
+  }
+
+  /** The record of an event that is delivered now, held until `release`. */
+  delivered(event: SendEvent): EventRecord | undefined {
+    const routed = event as RoutedEvent;
+    const record = routed[ROUTED];
+    if (record) routed[ROUTED] = undefined;
+    return record;
+  }
+
+  release(record: EventRecord): void {
+    this.#records.release(record);
+  }
+
+  /** The call stack of the `send` is over: what has not been delivered by now was dropped, or is held back. */
+  #look(): void {
+    const sent = this.#sent;
+    this.#sent = [];
+    for (const event of sent) {
+      const record = event[ROUTED];
+      if (!record || targetOf(event)) continue;
+      event[ROUTED] = undefined;
+      this.#onNoTarget(record);
+      this.#records.release(record);
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import type { NodeMessage } from "../node-red.js";
+import type { EventRecord } from "./event-record.js";
+
+/**
+ * The token: a function under a symbol key. `RED.util.cloneMessage` (lodash.clonedeep), spread and
+ * `Object.assign` keep it by reference; JSON and structuredClone drop it, then `msg._msgid` still tells.
+ */
+const TOKEN = Symbol("headrace event");
+
+/** Does nothing to a frozen message: the message's id is then all there is. */
+export function stamp(message: NodeMessage, record: EventRecord): void {
+  Reflect.set(message, TOKEN, record.token);
+}
+
+/** The record whose token the message carries, settled or not. */
+export function recordOn(message: NodeMessage): EventRecord | undefined {
+  const token: unknown = Reflect.get(message, TOKEN);
+  return typeof token === "function" ? ((token as () => EventRecord)() ?? undefined) : undefined;
+}

@@ -1,0 +1,229 @@
+import { strict as assert } from "node:assert";
+import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../support/eventually.js";
+import { catchAll, javascript, tab } from "../support/flow-nodes.js";
+import type { FlowNode } from "../support/node-red.js";
+import { core, Oracle, oracleChannel, oracleSink } from "./support/oracle.js";
+
+/** Fails the first time it sees an event, if the condition holds. */
+const failsOnce = (condition = "true", how = "throw new Error('once')") =>
+  `const seen = context.get('seen') || {}; context.set('seen', seen);
+   if (!seen[msg.payload] && (${condition})) { seen[msg.payload] = true; ${how}; }
+   return msg;`;
+const bad = "/:1:1$/.test(msg.payload)";
+
+for (const version of ["5", "4.1"] as const) {
+  describe(`Tracked paths: what fails, Node-RED ${version}`, function () {
+    this.timeout(60_000);
+    let oracle: Oracle;
+
+    before(async function () {
+      this.timeout(60_000);
+      oracle = await Oracle.start({ version, flows: [tab()] });
+    });
+    after(async function () {
+      this.timeout(60_000);
+      await oracle.stop();
+    });
+
+    async function deploy(
+      id: string,
+      nodes: readonly FlowNode[],
+      settings: Record<string, unknown> = {},
+    ): Promise<void> {
+      await oracle.nodeRed.deploy([tab(), oracleChannel(id, ["n"], settings), ...nodes, oracleSink("s")]);
+      await oracle.forget();
+    }
+
+    /** Feeds three batches of three and waits until all are committed. */
+    async function run(id: string, within = 20_000) {
+      await oracle.feed(id, { batches: 3, size: 3 });
+      const report = await oracle.settled(id, 3, within);
+      await oracle.idle();
+      assert.deepEqual(report.channels[id]?.premature, []);
+      return report;
+    }
+
+    it("an error that nobody handles: the event comes again, its neighbours do not", async () => {
+      await deploy("a", [javascript("n", failsOnce(bad), [["s"]])]);
+      const { written } = await run("a");
+      assert.equal(Object.keys(written).length, 9);
+      assert.deepEqual(new Set(Object.values(written)), new Set([1]));
+    });
+
+    it("node.done(error), an error with a message, and a handler that throws", async () => {
+      for (const [id, how] of [
+        ["b1", "node.done(new Error('x')); return null"],
+        ["b2", "node.error('x', msg); return null"],
+        ["b3", "setTimeout(() => { throw new Error('in a timer') }, 1); return null"],
+      ] as const) {
+        await deploy(id, [javascript("n", failsOnce(bad, how), [["s"]])]);
+        const { written } = await run(id);
+        assert.equal(Object.keys(written).length, 9, how);
+      }
+    });
+
+    it("a property that a Switch cannot read", async () => {
+      await deploy(
+        "c",
+        [
+          core("switch", "n", [["s"]], {
+            property: "$error('x')",
+            propertyType: "jsonata",
+            rules: [{ t: "nempty" }],
+            checkall: "true",
+            repair: false,
+            outputs: 1,
+          }),
+        ],
+        { refused: "drop", attemptsBeforeSplit: 1 },
+      );
+      const channel = oracle;
+      await channel.feed("c", { batches: 1, size: 2, drops: true });
+      const report = await channel.settled("c", 1);
+      assert.deepEqual(report.written, {});
+      await eventually(() => oracle.nodeRed.logs.some((line) => /switch could not handle/.test(line)));
+      await oracle.idle();
+    });
+
+    it("a sink that refuses rolls back", async () => {
+      await deploy("d", [
+        javascript("n", failsOnce(bad, "return { ...msg, payload: 'refuse ' + msg.payload }"), [["s"]]),
+      ]);
+      const { written } = await run("d");
+      assert.equal(Object.keys(written).length, 9);
+    });
+
+    it("a Catch path that ends in a sink counts as handled", async () => {
+      await deploy("e", [
+        javascript("n", `if (${bad}) throw new Error('always'); return msg;`, [["s"]]),
+        catchAll("k", ["f"]),
+        javascript("f", "return { payload: 'dead ' + msg.payload };", [["x"]]),
+        oracleSink("x"),
+      ]);
+      const { sinks } = await run("e");
+      assert.deepEqual(Object.keys(sinks["x"] ?? {}), ["e:1:1"]);
+      assert.equal(Object.keys(sinks["s"] ?? {}).length, 8);
+    });
+
+    it("a Catch path that ends in a Debug node does not", async () => {
+      await deploy("f", [
+        javascript("n", failsOnce(bad), [["s"]]),
+        catchAll("k", ["x"]),
+        core("debug", "x", [], { active: false }),
+      ]);
+      const { written } = await run("f");
+      assert.equal(Object.keys(written).length, 9);
+    });
+
+    it("an event that fails for ever leaves by the dead-letter port, and its neighbours go through", async () => {
+      await deploy(
+        "g",
+        [javascript("n", `if (${bad}) throw new Error('poison'); return msg;`, [["s"]]), oracleSink("x")],
+        { refused: "port", attemptsBeforeSplit: 2, wires: [["n"], ["x"]] },
+      );
+      const { sinks } = await run("g");
+      assert.deepEqual(sinks["x"], { "g:1:1": 1 });
+      assert.equal(Object.keys(sinks["s"] ?? {}).length, 8);
+      assert.deepEqual(new Set(Object.values(sinks["s"] ?? {})), new Set([1]));
+    });
+
+    it("the bad event is found in what a flow has merged", async () => {
+      await deploy(
+        "h",
+        [
+          // Sends without any trace of what it was sent for, while several are under way.
+          javascript("n", "await new Promise((r) => setTimeout(r, 20)); return { payload: msg.payload };", [["m"]]),
+          core("join", "m", [["f"]], {
+            mode: "custom",
+            build: "array",
+            count: "3",
+            timeout: "0.1",
+            property: "payload",
+            propertyType: "msg",
+            joiner: "",
+            joinerType: "str",
+            accumulate: false,
+            key: "topic",
+          }),
+          javascript("f", "if (msg.payload.some((one) => /:1:1$/.test(one))) throw new Error('poison'); return msg;", [
+            ["s"],
+          ]),
+          oracleSink("x"),
+        ],
+        { refused: "port", attemptsBeforeSplit: 1, wires: [["n"], ["x"]] },
+      );
+      const { sinks } = await run("h");
+      assert.deepEqual(sinks["x"], { "h:1:1": 1 });
+      assert.equal(Object.keys(sinks["s"] ?? {}).length, 8);
+    });
+
+    it("blocks with an event that fails for ever, if that is the choice, and lets its neighbours through", async () => {
+      await deploy("i", [javascript("n", `if (${bad}) throw new Error('poison'); return msg;`, [["s"]])], {
+        attemptsBeforeSplit: 1,
+      });
+      await oracle.feed("i", { batches: 3, size: 3 });
+      await eventually(async () => Object.keys((await oracle.report()).written).length === 8);
+      await sleep(1500);
+      const { channels, written } = await oracle.report();
+      assert.deepEqual([...(channels["i"]?.committed ?? [])].sort(), [0, 2]);
+      assert.deepEqual(new Set(Object.values(written)), new Set([1]));
+      await oracle.nodeRed.comms.waitForStatus("i", ({ fill }) => fill === "red");
+      // A flow that can handle it lets it go on.
+      await oracle.nodeRed.deploy([
+        tab(),
+        oracleChannel("i", ["n"]),
+        javascript("n", "return msg;", [["s"]]),
+        oracleSink("s"),
+      ]);
+      await oracle.settled("i", 3);
+      await oracle.idle();
+    });
+
+    it("runs into the time limit where a node never completes, names it, and labels the path", async () => {
+      const swallow =
+        "if (!context.get('seen')) { context.set('seen', true); if (false) node.done(); } else { node.send(msg); node.done(); }";
+      await deploy("j", [javascript("n", swallow, [["s"]], { name: "black hole" })], { settleWithin: 1 });
+      const { written } = await run("j");
+      assert.equal(Object.keys(written).length, 9);
+      await eventually(() => oracle.nodeRed.logs.some((line) => /did not arrive within 1 s.*black hole/.test(line)));
+    });
+
+    it("a late send is counted, warned of once, and labels the path", async () => {
+      await deploy("l", [
+        javascript(
+          "n",
+          "const t = setInterval(() => { clearInterval(t); node.send(msg) }, 50); return null;",
+          [["s"]],
+          {
+            name: "too late",
+          },
+        ),
+      ]);
+      await oracle.feed("l", { batches: 3, size: 3, drops: true });
+      await oracle.settled("l", 3);
+      await oracle.nodeRed.comms.waitForStatus("l", ({ text }) => /best effort: too late/.test(text ?? ""));
+      const warnings = oracle.nodeRed.logs.filter((line) => line.includes("too late") && /done with/.test(line));
+      assert.equal(warnings.length, 1);
+    });
+
+    it("keeps nothing after 20,000 events that were given up", async () => {
+      await deploy(
+        "m",
+        [
+          javascript("n", "node.send([[msg, msg]]); if (false) node.done();", [["w"]]),
+          core("delay", "w", [["s"]], { pauseType: "delay", timeout: "1", timeoutUnits: "hours", outputs: 1 }),
+        ],
+        {
+          settleWithin: 1,
+          eventsInFlight: 20_000,
+          refused: "drop",
+          attemptsBeforeSplit: 1000,
+        },
+      );
+      await oracle.feed("m", { batches: 200, size: 100, drops: true });
+      await eventually(async () => (await oracle.report()).kept > 20_000, { within: 10_000 });
+      await eventually(async () => (await oracle.report()).kept === 0, { within: 10_000, every: 5 });
+    });
+  });
+}

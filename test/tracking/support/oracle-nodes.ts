@@ -1,0 +1,194 @@
+// A channel and a sink that only tests use, loaded into Node-RED beside the palette and run by its own runtime. The
+// channel looks, at the moment of each commit, whether everything that it commits has been written.
+import { setTimeout as sleep } from "node:timers/promises";
+import { join } from "node:path";
+import { batchOf, type EventBatch } from "../../../lib/engine/batch.js";
+import type { ChannelComponent, SinkComponent } from "../../../lib/engine/component.js";
+import type { Channel, Consumer, Prepared, Take } from "../../../lib/engine/contracts.js";
+import { createEvent } from "../../../lib/engine/event.js";
+import type * as FlowRuntimeModule from "../../../lib/palette/runtime/flow-runtime.js";
+import type * as RegisterModule from "../../../lib/palette/runtime/register.js";
+import type * as GuardsModule from "../../../lib/palette/runtime/tracking/guards.js";
+import type { NodeRed } from "../../../lib/palette/runtime/node-red.js";
+import { root } from "../../support/machine.js";
+import type { Feed, OracleReport } from "./oracle.js";
+
+const runtimeFile = (name: string): string => join(root, "dist", "lib", "palette", "runtime", `${name}.js`);
+
+/** How often each event was written, by its id. */
+const written = new Map<string, number>();
+/** What the last runs of the sinks saw, by the id of the sink. */
+const sinks = new Map<string, Map<string, number>>();
+
+const idsIn = (text: string): string[] => text.match(/\b[\w.]+:\d+:\d+\b/g) ?? [];
+
+/** Holds batches that a test has fed; each take is one of them. */
+class OracleChannel implements Channel {
+  readonly id: string;
+  readonly limits = { events: 1_000_000, bytes: Number.POSITIVE_INFINITY };
+  readonly takeSize = Number.POSITIVE_INFINITY;
+  readonly maxInFlight = Number.POSITIVE_INFINITY;
+  readonly premature: string[] = [];
+  readonly rolledBack: number[] = [];
+  readonly committed: number[] = [];
+  /** Batches whose events need not be written when they are committed: dropped by design. */
+  drops = false;
+  #queue: { number: number; batch: EventBatch }[] = [];
+  #wake: (() => void) | undefined;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  get size(): number {
+    return this.#queue.reduce((size, { batch }) => size + batch.length, 0);
+  }
+
+  feed({ batches, size, drops = false, text = "{id}" }: Feed): void {
+    this.drops = drops;
+    for (let number = 0; number < batches; number++) {
+      const events = Array.from({ length: size }, (_, i) =>
+        createEvent(Buffer.from(text.replaceAll("{id}", `${this.id}:${number}:${i}`).replaceAll("{i}", String(i)))),
+      );
+      this.#queue.push({ number, batch: batchOf(events) });
+    }
+    this.#wake?.();
+  }
+
+  start = () => Promise.resolve();
+  stop = () => Promise.resolve();
+
+  prepare(): Promise<Prepared> {
+    return Promise.reject(new Error("nothing enters this channel"));
+  }
+
+  connect(): Consumer {
+    return {
+      take: (_max, signal) => this.#take(signal),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  async #take(signal: AbortSignal): Promise<Take | undefined> {
+    while (this.#queue.length === 0) {
+      if (signal.aborted) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+    const next = this.#queue.shift() as { number: number; batch: EventBatch };
+    return {
+      batch: next.batch,
+      lost: new AbortController().signal,
+      commit: () => {
+        this.committed.push(next.number);
+        if (this.drops) return Promise.resolve();
+        for (const event of next.batch) {
+          for (const id of idsIn(event.body.toString())) if (!written.has(id)) this.premature.push(id);
+        }
+        return Promise.resolve();
+      },
+      rollback: () => {
+        this.rolledBack.push(next.number);
+        this.#queue.unshift(next);
+        return Promise.resolve();
+      },
+    };
+  }
+}
+
+const channels = new Map<string, OracleChannel>();
+
+const channel: ChannelComponent = {
+  type: "test-oracle-channel",
+  role: "channel",
+  flumeType: "test",
+  properties: {},
+  icon: "",
+  outputs: 1,
+  durability: "power-loss",
+  create: (_config, { id }) => {
+    const old = channels.get(id);
+    if (old) return old;
+    const made = new OracleChannel(id);
+    channels.set(id, made);
+    return made;
+  },
+};
+
+const sink: SinkComponent = {
+  type: "test-oracle-sink",
+  role: "sink",
+  flumeType: "test",
+  properties: {},
+  icon: "",
+  outputs: 0,
+  create: (_config, { id }) => ({
+    batchSize: 100,
+    maxInFlight: 1000,
+    start: () => Promise.resolve(),
+    stop: () => Promise.resolve(),
+    async write(batch) {
+      await sleep(Math.random() * 4);
+      const seen = sinks.get(id) ?? new Map<string, number>();
+      sinks.set(id, seen);
+      for (const event of batch) {
+        const text = event.body.toString();
+        if (text.includes("refuse")) throw new Error("the test says so");
+        for (const one of idsIn(text)) {
+          written.set(one, (written.get(one) ?? 0) + 1);
+          seen.set(one, (seen.get(one) ?? 0) + 1);
+        }
+      }
+    },
+  }),
+};
+
+interface Request {
+  readonly body: Feed & { readonly channel: string };
+}
+
+interface Admin {
+  get(path: string, handler: (request: Request, response: { json(body: unknown): void }) => void): void;
+  post(path: string, handler: (request: Request, response: { json(body: unknown): void }) => void): void;
+}
+
+export default (red: NodeRed): void => {
+  const { registerComponent } = require(runtimeFile("register")) as typeof RegisterModule;
+  const { flowRuntime } = require(runtimeFile("flow-runtime")) as typeof FlowRuntimeModule;
+  const { guards } = require(runtimeFile("tracking/guards")) as typeof GuardsModule;
+  for (const guard of (process.env["HEADRACE_TEST_WITHOUT"] ?? "").split(",")) {
+    if (guard in guards) guards[guard as keyof typeof guards] = false;
+  }
+  registerComponent(red, channel);
+  registerComponent(red, sink);
+
+  const admin = red.httpAdmin as unknown as Admin;
+  admin.post("/oracle/feed", ({ body }, response) => {
+    channels.get(body.channel)?.feed(body);
+    response.json({});
+  });
+  admin.post("/oracle/forget", (_request, response) => {
+    written.clear();
+    sinks.clear();
+    for (const one of channels.values())
+      for (const list of [one.premature, one.rolledBack, one.committed]) list.length = 0;
+    response.json({});
+  });
+  admin.get("/oracle", (_request, response) => {
+    const { size, installed } = flowRuntime(red).tracking;
+    response.json({
+      channels: Object.fromEntries(
+        [...channels].map(([id, { committed, premature, rolledBack, size: waiting }]) => [
+          id,
+          { committed, premature, rolledBack, waiting },
+        ]),
+      ),
+      written: Object.fromEntries(written),
+      sinks: Object.fromEntries([...sinks].map(([id, seen]) => [id, Object.fromEntries(seen)])),
+      kept: size,
+      installed,
+    } satisfies OracleReport);
+  });
+};

@@ -1,0 +1,137 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { eventually } from "../../support/eventually.js";
+import { root } from "../../support/machine.js";
+import { type FlowNode, NodeRed, type NodeRedOptions } from "../../support/node-red.js";
+import { tempDir } from "../../support/temp-dir.js";
+
+export interface Feed {
+  readonly batches: number;
+  readonly size: number;
+  /** The flow drops events on purpose, so a commit does not ask where they are. */
+  readonly drops?: boolean;
+  /** The body of an event: `{id}` and `{i}` (its place in the batch) are filled in. */
+  readonly text?: string;
+}
+
+export interface OracleReport {
+  readonly channels: Readonly<
+    Record<
+      string,
+      {
+        readonly committed: readonly number[];
+        readonly premature: readonly string[];
+        readonly rolledBack: readonly number[];
+        readonly waiting: number;
+      }
+    >
+  >;
+  /** How often each event was written, by its id. */
+  readonly written: Readonly<Record<string, number>>;
+  readonly sinks: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Records and deliveries that tracking keeps. */
+  readonly kept: number;
+  /** Whether the hooks are there. */
+  readonly installed: boolean;
+}
+
+type Settings = Readonly<Record<string, unknown>>;
+
+export const oracleChannel = (id: string, to: string[], settings: Settings = {}): FlowNode => ({
+  id,
+  type: "test-oracle-channel",
+  z: "tab",
+  eventsInFlight: 4000,
+  wires: [to],
+  ...settings,
+});
+
+export const oracleSink = (id: string, settings: Settings = {}): FlowNode => ({
+  id,
+  type: "test-oracle-sink",
+  z: "tab",
+  wires: [],
+  ...settings,
+});
+
+/** Any node of Node-RED, wired as given. */
+export const core = (type: string, id: string, wires: string[][], settings: Settings = {}): FlowNode => ({
+  id,
+  type,
+  z: "tab",
+  name: "",
+  wires,
+  ...settings,
+});
+
+/** Node-RED with the oracle's nodes, and what a test asks of them. */
+export class Oracle {
+  readonly nodeRed: NodeRed;
+  readonly #remove: () => Promise<void>;
+
+  private constructor(nodeRed: NodeRed, remove: () => Promise<void>) {
+    this.nodeRed = nodeRed;
+    this.#remove = remove;
+  }
+
+  /** `without`: rules of tracking that are taken out. */
+  static async start(options: NodeRedOptions & { without?: string } = {}): Promise<Oracle> {
+    const { without = "", ...rest } = options;
+    const dir = await tempDir();
+    const nodes = { "oracle-nodes": "oracle-nodes.js" };
+    await writeFile(
+      dir.file("package.json"),
+      JSON.stringify({ name: "oracle", version: "1.0.0", "node-red": { nodes } }),
+    );
+    const file = join(__dirname, "oracle-nodes.js");
+    await writeFile(dir.file("oracle-nodes.js"), `module.exports = require(${JSON.stringify(file)}).default;\n`);
+    const nodeRed = await NodeRed.start({
+      ...rest,
+      settings: { nodesDir: [root, dir.path], fileWorkingDirectory: dir.path, ...rest.settings },
+      env: { HEADRACE_TEST_WITHOUT: without, ...rest.env },
+    });
+    return new Oracle(nodeRed, () => dir.remove());
+  }
+
+  async stop(): Promise<void> {
+    await this.nodeRed.stop();
+    await this.#remove();
+  }
+
+  async feed(channel: string, feed: Feed): Promise<void> {
+    await this.nodeRed.adminPost("/oracle/feed", { channel, ...feed });
+  }
+
+  async report(): Promise<OracleReport> {
+    return await this.nodeRed.adminGet<OracleReport>("/oracle");
+  }
+
+  async forget(): Promise<void> {
+    await this.nodeRed.adminPost("/oracle/forget");
+  }
+
+  /** Waits until a channel has committed as many batches, and nothing of them is kept any more. */
+  async settled(channel: string, batches: number, within = 20_000): Promise<OracleReport> {
+    return await eventually(
+      async () => {
+        const report = await this.report();
+        const committed = new Set(report.channels[channel]?.committed).size;
+        if (committed < batches) throw new Error(`${channel} has committed ${committed} of ${batches}`);
+        return report;
+      },
+      { within, every: 30, what: `commit of ${batches} batches` },
+    );
+  }
+
+  /** Waits until tracking keeps nothing. */
+  async idle(within = 5000): Promise<void> {
+    await eventually(
+      async () => {
+        const { kept } = await this.report();
+        if (kept > 0) throw new Error(`${kept} records or deliveries are kept`);
+        return true;
+      },
+      { within, what: "end of everything under way" },
+    );
+  }
+}
