@@ -35,8 +35,8 @@ export class FlowRuntime {
   readonly #leaving = new Map<string, Promise<void>>();
   /** Channels in memory that held events when the flows were stopped: they may be started again in this process. */
   readonly #held = new Map<string, { channel: Channel; face: NodeFace }>();
-  /** Nodes whose settings cannot work, by node id. */
-  readonly #refused = new Set<string>();
+  /** Nodes whose settings cannot work, and what is wrong, by node id. */
+  readonly #refused = new Map<string, { face: NodeFace; problems: readonly HeadraceError[] }>();
   #shutdown: Promise<void> | undefined;
 
   constructor(red: NodeRed) {
@@ -143,11 +143,8 @@ export class FlowRuntime {
   /** Settings that cannot work: the node does not run; the rest of the flow does. */
   #refuse(shell: RedNode, face: NodeFace, problems: readonly HeadraceError[]): void {
     this.#shells.delete(shell.id);
-    this.#refused.add(shell.id);
-    // Each deploy tells anew what is wrong.
-    face.report();
-    for (const problem of problems) face.report(problem);
-    this.#wiring.showInvalid(face);
+    // Told once the flows run: an error in a constructor reaches no Catch node.
+    this.#refused.set(shell.id, { face, problems });
   }
 
   #onRunning(flows: FlowsEvent["config"]["flows"]): void {
@@ -169,10 +166,25 @@ export class FlowRuntime {
       this.#held.delete(id);
       this.#warnOfRemoval(channel.size ?? 0);
     }
-    for (const id of this.#refused) if (!isInFlow(flows, id)) this.#refused.delete(id);
     this.#rewire();
+    this.#tellRefused(flows);
     // What removed nodes had under way goes where it was going, as far as that is still there.
     for (const node of gone) for (const port of node.ports) port.wake();
+  }
+
+  /** Each deploy of a node tells anew what is wrong with it; one that does not concern it tells nothing. */
+  #tellRefused(flows: FlowsEvent["config"]["flows"]): void {
+    for (const [id, { face, problems }] of this.#refused) {
+      if (!isInFlow(flows, id)) {
+        this.#refused.delete(id);
+        continue;
+      }
+      if (problems.length === 0) continue;
+      face.report();
+      for (const problem of problems) face.report(problem);
+      this.#wiring.showInvalid(face);
+      this.#refused.set(id, { face, problems: [] });
+    }
   }
 
   #warnOfRemoval(events: number): void {

@@ -22,7 +22,8 @@ const NOTHING = Buffer.alloc(0);
 
 interface Pending {
   readonly batch: EventBatch;
-  delivery: Promise<void>;
+  /** Once it is under way. */
+  delivery: Promise<void> | undefined;
 }
 
 /** One client: cuts its bytes into lines, delivers them in order, and answers in order. */
@@ -120,19 +121,25 @@ export class NetcatConnection {
       let end = Math.min(batch.length, start + events);
       while (end - start > 1 && batch.slice(start, end).bytes > bytes) end = start + ((end - start) >> 1);
       const part = batch.slice(start, end);
-      this.#pending.push(this.#begin(part));
+      this.#pending.push({ batch: part, delivery: undefined });
       this.#pendingBytes += part.bytes;
       start = end;
     }
+    this.#begin();
     this.#replying ??= this.#reply();
     if (this.#mustWait()) this.#socket.pause();
   }
 
-  #begin(batch: EventBatch): Pending {
-    const delivery = this.#lane.deliver(batch, this.#signal);
-    // Looked at in order, perhaps long after it was rejected.
-    delivery.catch(() => undefined);
-    return { batch, delivery };
+  /** The first few are under way: one read may be many small transactions, and after a rejection all begin anew. */
+  #begin(): void {
+    const most = Math.min(this.#pending.length, MOST_UNDER_WAY);
+    for (let i = 0; i < most; i++) {
+      const pending = this.#pending[i] as Pending;
+      if (pending.delivery) continue;
+      pending.delivery = this.#lane.deliver(pending.batch, this.#signal);
+      // Looked at in order, perhaps long after it was rejected.
+      pending.delivery.catch(() => undefined);
+    }
   }
 
   /** Answers deliveries in the order of the lines. Never rejects. */
@@ -142,10 +149,13 @@ export class NetcatConnection {
         await first.delivery;
         this.#acknowledge(first.batch.length);
       } catch (error) {
+        // The source stops: what was not accepted is not answered either, and its sender has it.
+        if (this.#signal.aborted) break;
         await this.#recover(first.batch, error);
       }
       this.#pending.shift();
       this.#pendingBytes -= first.batch.bytes;
+      this.#begin();
       this.#readOn();
     }
     this.#replying = undefined;
@@ -158,7 +168,7 @@ export class NetcatConnection {
   async #recover(batch: EventBatch, error: unknown): Promise<void> {
     this.#recovering = true;
     this.#socket.pause();
-    const behind = this.#pending.slice(1);
+    const behind = this.#pending.slice(1).filter(({ delivery }) => delivery);
     const results = await Promise.allSettled(behind.map(({ delivery }) => delivery));
     this.#lane.reset();
     if (batch.length === 1) this.#fail(error);
@@ -173,7 +183,7 @@ export class NetcatConnection {
       }
     }
     for (const [i, pending] of behind.entries()) {
-      if (results[i]?.status === "rejected") pending.delivery = this.#begin(pending.batch).delivery;
+      if (results[i]?.status === "rejected") pending.delivery = undefined;
     }
     this.#recovering = false;
   }
