@@ -1,0 +1,22 @@
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { promisify } from "node:util";
+import { fetchHdfs } from "./fetch";
+
+const run = promisify(execFile);
+
+/** What `hdfs dfs -text` prints of these files: it reads sequence files, Avro and every codec of Hadoop. */
+export async function hdfsText(fileSystem: string, ...paths: readonly string[]): Promise<string> {
+  const { jars } = await fetchHdfs();
+  const { stdout } = await run(
+    "java",
+    [
+      "-Xmx256m",
+      "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+      ...["-cp", path.join(jars, "*")],
+      ...["org.apache.hadoop.fs.FsShell", "-D", `fs.defaultFS=${fileSystem}`, "-text", ...paths],
+    ],
+    { maxBuffer: 64 * 1024 * 1024 },
+  );
+  return stdout;
+}
