@@ -36,7 +36,7 @@ export interface LogSurroundings {
   readonly fileSystem?: FileSystem;
   readonly at?: AtFailpoint;
   /** Breaks a promise on purpose: shows that the tests notice. */
-  readonly broken?: "checksum" | "order";
+  readonly broken?: "checksum" | "order" | undefined;
 }
 
 export interface LogEvents {

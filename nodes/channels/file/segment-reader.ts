@@ -2,7 +2,8 @@ import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { Entry } from "./entry-queue.js";
 import { readEvents } from "./event-codec.js";
 import type { FileSystem, StoredFile } from "./file-system.js";
-import { HEADER_BYTES, payloadIsWhole, readRecordHeader, RECORD_PUT } from "./record.js";
+import { readMendedHeader } from "./header-mending.js";
+import { HEADER_BYTES, payloadIsWhole, RECORD_PUT } from "./record.js";
 import type { Segment } from "./segment.js";
 
 /** Reads events back, one segment open at a time. */
@@ -48,8 +49,7 @@ export class SegmentReader {
   }
 
   #decode(bytes: Buffer, entry: Entry, at: number, segment: Segment): EventBatch | undefined {
-    const header = readRecordHeader(bytes, at, segment.header.marker, entry.offset);
-    // A header with a mended bit is damaged here: recovery has seen to it that its payload is whole.
+    const header = readMendedHeader(bytes, at, segment.header.marker, entry.offset);
     const payloadAt = at + HEADER_BYTES;
     const payload = bytes.subarray(payloadAt, at + entry.length);
     if (!header || header.type !== RECORD_PUT || !(this.#trusting || payloadIsWhole(payload, header))) return undefined;

@@ -1,20 +1,17 @@
 import type { StoredFile } from "./file-system.js";
 import type { Range } from "./ranges.js";
+import { isMarker, readMendedHeader } from "./header-mending.js";
 import {
   HEADER_BYTES,
   MARKER_BYTES,
-  markerAt,
   payloadIsWhole,
   readRecordHeader,
-  readUnmarkedHeader,
   RECORD_PUT,
   type RecordHeader,
 } from "./record.js";
 import { DATA_START, type SegmentHeader } from "./segment.js";
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
-/** So many flipped bits may a marker have and still be this segment's: two random ones differ in about 32. */
-const MOST_MARKER_FLIPS = 4;
 
 export interface FoundRecord {
   readonly header: RecordHeader;
@@ -120,24 +117,16 @@ class Window {
     return this.#bytes.subarray(from, from + length);
   }
 
-  /** The header at `at`, which must be covered; one flipped bit in it, or a few in its marker, are mended. */
+  /** The header at `at`, which must be covered. */
   header(at: number, marker: Buffer): RecordHeader | undefined {
-    const from = at - this.#start;
-    const whole = readRecordHeader(this.#bytes, from, marker, at);
-    if (whole) return whole;
-    const bytes = this.bytes(at, HEADER_BYTES);
-    if (bytes.length < HEADER_BYTES) return undefined;
-    if (!markerAt(bytes, 0, marker)) {
-      return differingBits(bytes, marker) <= MOST_MARKER_FLIPS ? readUnmarkedHeader(bytes, 0, at) : undefined;
-    }
-    return mendHeader(bytes, at);
+    return readMendedHeader(this.#bytes, at - this.#start, marker, at);
   }
 
   /** Whether a record was begun at `at`. */
   async hasMarker(at: number, marker: Buffer): Promise<boolean> {
     await this.cover(at, HEADER_BYTES);
     const bytes = this.bytes(at, MARKER_BYTES);
-    if (bytes.length === MARKER_BYTES) return differingBits(bytes, marker) <= MOST_MARKER_FLIPS;
+    if (bytes.length === MARKER_BYTES) return isMarker(bytes, marker);
     return bytes.length > 0 && bytes.equals(marker.subarray(0, bytes.length));
   }
 
@@ -176,27 +165,4 @@ class Window {
     }
     return undefined;
   }
-}
-
-function differingBits(bytes: Buffer, marker: Buffer): number {
-  let bits = 0;
-  for (let i = 0; i < MARKER_BYTES; i++) {
-    for (let different = (bytes[i] as number) ^ (marker[i] as number); different > 0; different &= different - 1)
-      bits++;
-  }
-  return bits;
-}
-
-/** A checksum of 32 bits over 36 bytes tells which single bit is wrong. */
-function mendHeader(bytes: Buffer, offset: number): RecordHeader | undefined {
-  const copy = Buffer.from(bytes);
-  for (let i = MARKER_BYTES; i < HEADER_BYTES; i++) {
-    for (let bit = 1; bit < 256; bit <<= 1) {
-      copy[i] = (bytes[i] as number) ^ bit;
-      const header = readUnmarkedHeader(copy, 0, offset);
-      if (header) return header;
-    }
-    copy[i] = bytes[i] as number;
-  }
-  return undefined;
 }

@@ -9,6 +9,8 @@ import { DATA_START, encodeSegmentHeader, newSegmentHeader, Segment, spareName }
 const FIRST_SIZE = 4 * 1024 * 1024;
 /** Longer ones gain nothing and come free later. */
 export const LARGEST_SIZE = 64 * 1024 * 1024;
+/** A segment for takes only, when there is no room for more. */
+const EMERGENCY_SIZE = 128 * 1024;
 /** Files are zeroed in steps, so that other work gets its turn on the disk. */
 const ZEROS = Buffer.alloc(1024 * 1024);
 const SYNC_ZEROS_EVERY = 4 * 1024 * 1024;
@@ -45,7 +47,8 @@ export class SegmentStore {
   #active: Segment | undefined;
   #next: Promise<Segment> | undefined;
   #problem: HeadraceError | undefined;
-  #failedAt = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #closed = false;
   #size: number;
   #lastId: number;
   #dropping: Promise<void> = Promise.resolve();
@@ -65,12 +68,12 @@ export class SegmentStore {
 
   /** Why no segment is ready to follow the active one; the rest of that is then kept for takes. */
   get problem(): HeadraceError | undefined {
-    if (this.#problem && performance.now() - this.#failedAt >= RETRY_AFTER) this.#prepareAhead();
     return this.#problem;
   }
 
+  /** Even on a disk that is full: what is held must get out, and for that takes must be written down. */
   async open(): Promise<void> {
-    this.#active = await this.#make(0);
+    this.#active = await this.#make(0).catch(() => this.#make(0, EMERGENCY_SIZE));
     this.#prepareAhead();
   }
 
@@ -106,6 +109,8 @@ export class SegmentStore {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retry);
     await this.#next?.then(
       (segment) => segment.file?.close(),
       () => undefined,
@@ -117,7 +122,7 @@ export class SegmentStore {
 
   #prepareAhead(): void {
     // Told of as `problem`.
-    if (!this.#next) this.#prepare(0).catch(() => undefined);
+    if (!this.#next && !this.#closed) this.#prepare(0).catch(() => undefined);
   }
 
   #prepare(bytes: number): Promise<Segment> {
@@ -128,21 +133,26 @@ export class SegmentStore {
         this.#problem = undefined;
       },
       (error: unknown) => {
-        this.#failedAt = performance.now();
         this.#problem = asStoreError(error, this.#settings.directories);
         if (this.#next === making) this.#next = undefined;
+        clearTimeout(this.#retry);
+        if (!this.#closed) this.#retry = setTimeout(() => this.#prepareAhead(), RETRY_AFTER);
       },
     );
     return making;
   }
 
   /** A file of zeros or old records gets a header of its own, and only then a segment's name. */
-  async #make(bytes: number): Promise<Segment> {
+  async #make(bytes: number, emergency?: number): Promise<Segment> {
     const { fileSystem, keys, at, state } = this.#settings;
     const id = ++this.#lastId;
     const least = Math.max(Math.min(FIRST_SIZE, this.#size), DATA_START + bytes);
     const size = Math.max(this.#size, least);
-    const spare = this.#takeSpare(least) ?? (await this.#zeroed(id, size, least));
+    const spare =
+      this.#takeSpare(emergency ?? least) ??
+      (emergency
+        ? await this.#zeroed(id, this.#settings.directories[0] as string, emergency)
+        : await this.#zeroedWithRoom(id, size, least));
     const header = newSegmentHeader({ id, ...state() }, keys);
     const segment = new Segment(spare.directory, header, spare.size, keys);
     const file = await fileSystem.open(join(spare.directory, spare.name), "change");
@@ -168,9 +178,13 @@ export class SegmentStore {
     return found >= 0 ? this.#spares.splice(found, 1)[0] : undefined;
   }
 
-  async #zeroed(id: number, wanted: number, least: number): Promise<SpareFile> {
-    const { fileSystem, at } = this.#settings;
+  async #zeroedWithRoom(id: number, wanted: number, least: number): Promise<SpareFile> {
     const { directory, size } = await this.#findRoom(id, wanted, least);
+    return this.#zeroed(id, directory, size);
+  }
+
+  async #zeroed(id: number, directory: string, size: number): Promise<SpareFile> {
+    const { fileSystem, at } = this.#settings;
     const name = spareName(id);
     const path = join(directory, name);
     const file = await fileSystem.open(path, "create");

@@ -60,9 +60,14 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
     header.keyCheck.copy(copy, 64);
     copy.writeUInt16LE(Buffer.byteLength(header.keyName), 72);
     copy.write(header.keyName, 74);
-    copy.writeUInt32LE(crc32(copy.subarray(CHECKED_FROM)), 12);
+    copy.writeUInt32LE(checksumOf(copy), 12);
   }
   return page;
+}
+
+/** Of the version, and of everything behind the checksum: the same in every version, so that one can be told from damage. */
+function checksumOf(copy: Buffer): number {
+  return crc32(copy.subarray(CHECKED_FROM), crc32(copy.subarray(MAGIC.length, MAGIC.length + 4)));
 }
 
 /** What the first page of a file says, or why it is no segment. */
@@ -71,7 +76,7 @@ export function decodeSegmentHeader(page: Buffer): SegmentHeader | { readonly ve
     const copy = page.subarray(at, at + HEADER_BYTES);
     if (copy.length < HEADER_BYTES || !copy.subarray(0, MAGIC.length).equals(MAGIC)) continue;
     const version = copy.readUInt32LE(8);
-    if (crc32(copy.subarray(CHECKED_FROM)) !== copy.readUInt32LE(12)) continue;
+    if (checksumOf(copy) !== copy.readUInt32LE(12)) continue;
     if (version > FORMAT_VERSION) return { version };
     return {
       id: readNumber(copy, 16),

@@ -174,39 +174,41 @@ export class SimulatedDisk implements FileSystem {
     return used;
   }
 
-  #file(path: string, content: Content): StoredFile {
+  #file(opened: string, content: Content): StoredFile {
+    // By its name of now: files are renamed while they are open.
+    const pathNow = () => [...this.#names].find(([, other]) => other === content)?.[0] ?? opened;
     return {
       write: async (data, position) => {
         // What is written is what the caller's memory holds now, not later.
         const copy = Buffer.from(data);
-        await this.#call("write", path);
+        await this.#call("write", pathNow());
         const end = position + copy.length;
         if (end > content.current.length) {
-          if (this.#used + end - content.current.length > this.capacity) throw failure("ENOSPC", path);
+          if (this.#used + end - content.current.length > this.capacity) throw failure("ENOSPC", pathNow());
           content.current = Buffer.concat([content.current, Buffer.alloc(end - content.current.length)]);
         }
         copy.copy(content.current, position);
         content.changes.push({ offset: position, data: copy });
       },
       read: async (into, position) => {
-        await this.#call("read", path);
+        await this.#call("read", pathNow());
         return content.current.copy(into, 0, position, position + into.length);
       },
       sync: async () => {
         const synced = content.changes.length;
         const current = Buffer.from(content.current);
-        await this.#call("sync", path);
+        await this.#call("sync", pathNow());
         if (this.syncsDoNothing) return;
         content.durable = current;
         content.changes.splice(0, synced);
       },
       truncate: async (length) => {
-        await this.#call("truncate", path);
+        await this.#call("truncate", pathNow());
         content.current = Buffer.from(content.current.subarray(0, length));
         content.changes.push({ length });
       },
       size: async () => {
-        await this.#call("read", path);
+        await this.#call("read", pathNow());
         return content.current.length;
       },
       close: async () => undefined,
