@@ -1,4 +1,4 @@
-import type { BatchEditor, EventBatch } from "./batch.js";
+import type { EventBatch } from "./batch.js";
 
 /** The most that one batch may hold. `Infinity` where there is no limit. */
 export interface Limits {
@@ -116,9 +116,4 @@ export interface Take {
   commit(): Promise<void>;
   /** Puts the events back where they were, by sequence. */
   rollback(): Promise<void>;
-}
-
-/** Edits a batch in place; what it throws refuses the event it was at (see `lib/engine/interception.ts`). */
-export interface Interceptor {
-  intercept(batch: BatchEditor): void | Promise<void>;
 }

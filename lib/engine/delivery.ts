@@ -55,10 +55,9 @@ const AT_ONCE: AbortSignal = AbortSignal.abort();
  */
 export class Delivery {
   #owed: readonly Route[];
-  /** Routes accepted so far, by inlet: two paths may lead to the same one. */
-  readonly #accepted = new Map<string, number>();
-  /** Where a part of the batch was accepted: which events are still owed, by inlet. */
-  readonly #partly = new Map<string, { readonly of: number; readonly owed: readonly number[] }>();
+  readonly #accepted: Route[] = [];
+  /** Some events of an owed route were accepted. */
+  #partly = false;
   readonly #onMiss: OnMiss | undefined;
 
   constructor(routes: readonly Route[], onMiss?: OnMiss) {
@@ -66,19 +65,23 @@ export class Delivery {
     this.#onMiss = onMiss;
   }
 
-  /** After a deploy: the same batch, by the routes of now, to whom it is still owed. */
+  /**
+   * After a deploy: the same batch, by the routes of now, to whom it is still owed. Routers may decide anew, so what
+   * is owed to an inlet that is still there stays owed to it. Where one is gone, its events may now be meant for any
+   * other: then only inlets are spared that accepted this very batch. A duplicate rather than a loss.
+   */
   reroute(routes: readonly Route[]): void {
-    const accepted = new Map(this.#accepted);
-    const owed = routes.filter(({ inlet }) => {
-      const left = accepted.get(inlet.id) ?? 0;
-      accepted.set(inlet.id, left - 1);
-      return left <= 0;
-    });
-    this.#owed = owed.map((route) => {
-      const partly = this.#partly.get(route.inlet.id);
-      // Routers that decide otherwise now send another batch, of which nothing is known.
-      return partly?.of === route.batch.length ? { ...route, batch: partOf(route.batch, partly.owed) } : route;
-    });
+    const now = new Map(routes.map(({ inlet }) => [inlet.id, inlet]));
+    if (this.#accepted.length === 0 && !this.#partly) this.#owed = routes;
+    else if (this.#owed.every(({ inlet }) => now.has(inlet.id))) {
+      const known = new Set([...this.#owed, ...this.#accepted].map(({ inlet }) => inlet.id));
+      const owed = this.#owed.map((route) => ({ ...route, inlet: now.get(route.inlet.id) as Inlet }));
+      this.#owed = [...owed, ...routes.filter(({ inlet }) => !known.has(inlet.id))];
+    } else {
+      const has = (route: Route) =>
+        this.#accepted.some(({ inlet, batch }) => inlet.id === route.inlet.id && batch === route.batch);
+      this.#owed = routes.filter((route) => !has(route));
+    }
   }
 
   /** What is owed now, apart from optional routes. */
@@ -90,16 +93,11 @@ export class Delivery {
   keepOnly(route: Route, indexes: readonly number[]): void {
     if (indexes.length === 0) {
       this.#owed = this.#owed.filter((one) => one !== route);
-      this.#countAccepted(route.inlet, 1);
+      this.#accepted.push(route);
       return;
     }
-    const { inlet, batch } = route;
-    const before = this.#partly.get(inlet.id);
-    const owed = before ? indexes.map((index) => before.owed[index] as number) : indexes;
-    // Two ways to one inlet cannot be told apart after a deploy: then both send all again.
-    if (this.#owed.filter((one) => one.inlet.id === inlet.id).length > 1) this.#partly.delete(inlet.id);
-    else this.#partly.set(inlet.id, { of: before?.of ?? batch.length, owed });
-    const part = { ...route, batch: partOf(batch, indexes) };
+    this.#partly = true;
+    const part = { ...route, batch: partOf(route.batch, indexes) };
     this.#owed = this.#owed.map((one) => (one === route ? part : one));
   }
 
@@ -114,7 +112,7 @@ export class Delivery {
     const [first] = this.#owed;
     // One target is the common case, and this runs once a batch: no lists, no sorting. It either
     // accepts, and nothing is owed, or rejects, and all still is.
-    if (first && this.#owed.length === 1 && !first.optional && this.#accepted.size === 0) {
+    if (first && this.#owed.length === 1 && !first.optional && this.#accepted.length === 0) {
       return this.#prepareOne(first, signal);
     }
     return this.#prepareAll(signal);
@@ -154,10 +152,10 @@ export class Delivery {
     const optional = this.#owed.filter((route) => route.optional);
     const rejected: { routes: readonly Route[]; error: unknown }[] = [];
     let reason: unknown;
-    for (const [i, { inlet, routes }] of shares.entries()) {
+    for (const [i, { routes }] of shares.entries()) {
       const result = results[i] as PromiseSettledResult<void>;
       if (result.status === "fulfilled") {
-        this.#countAccepted(inlet, routes.length);
+        this.#accepted.push(...routes);
       } else {
         reason ??= result.reason;
         rejected.push({ routes, error: result.reason });
@@ -170,10 +168,6 @@ export class Delivery {
     }
     this.#owed = [];
     for (const route of optional) void this.#tryOnce(route);
-  }
-
-  #countAccepted(inlet: Inlet, routes: number): void {
-    this.#accepted.set(inlet.id, (this.#accepted.get(inlet.id) ?? 0) + routes);
   }
 
   /** An inlet that tells which events failed has accepted the others. `routes` went to it as one batch. */
@@ -199,7 +193,7 @@ export class Delivery {
 
   #rejection(error: unknown): DeliveryError {
     const rejection = asDeliveryError(error);
-    if (this.#accepted.size === 0 || rejection.outcome === "partial") return rejection;
+    if (this.#accepted.length === 0 || rejection.outcome === "partial") return rejection;
     return new DeliveryError(rejection.code, {
       outcome: "partial",
       retry: rejection.retry,
