@@ -8,6 +8,9 @@ const HANDOVER_WAIT = 1500;
 /** Connections that may wait meanwhile; more are refused. */
 const MOST_PARKED = 1024;
 
+/** Connections that may arrive at once. The usual 511 makes the rest of a thousand clients try again a second later. */
+const BACKLOG = 4096;
+
 type OnConnection = (socket: Socket) => void;
 
 /** A TCP listener that its owner can leave behind for a successor, so that no client is refused in between. */
@@ -131,7 +134,7 @@ function handle(one: Listening, port: number): Listener {
 function bind(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(bindError(error, host, port)));
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.removeAllListeners("error");
       // After that errors concern single connections (too many open files); the client sees them.
       server.on("error", () => undefined);
