@@ -35,9 +35,17 @@ export const COUNTER_NAMES = {
 } as const;
 
 export type CounterGroup = keyof typeof COUNTER_NAMES;
+/** Flume's for its Kafka components alone: shown where something was counted. Timers in milliseconds. */
+type KafkaCounterName =
+  | "KafkaEventGetTimer"
+  | "KafkaEventSendTimer"
+  | "KafkaCommitTimer"
+  | "KafkaEmptyCount"
+  | "RollbackCount";
 /** Ours, beside Flume's: what left by a dead-letter port, was dropped by choice, or missed by an optional channel. */
 export type CounterName =
   | (typeof COUNTER_NAMES)[CounterGroup][number]
+  | KafkaCounterName
   | "EventDeadLetterCount"
   | "EventDropCount"
   | "EventOptionalMissCount";

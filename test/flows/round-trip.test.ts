@@ -36,7 +36,8 @@ describe("flows as JSON", () => {
       assert.deepEqual(await nodeRed().flows(), flows);
       const complaints = nodeRed()
         .logs.slice(from)
-        .filter((line) => /\[error\]/.test(line));
+        // Examples that need a server are looked at without one.
+        .filter((line) => /\[error\]/.test(line) && !/No Kafka broker answers/.test(line));
       assert.deepEqual(complaints, []);
     });
   }

@@ -43,7 +43,10 @@ describe("a real Kafka cluster", function () {
       },
       { within: 30_000, what: "leaders for all partitions" },
     );
-    assert.deepEqual(partitions.map(({ partitionId }) => partitionId).toSorted(), [0, 1, 2]);
+    assert.deepEqual(
+      partitions.map(({ partitionId }) => partitionId).toSorted((a, b) => a - b),
+      [0, 1, 2],
+    );
 
     await second?.start();
     await eventually(

@@ -84,7 +84,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
       clients: options.clients ? await freePort() : undefined,
     });
   }
-  const brokers = ports.map((_, index) => new Broker(jars, folder, index + 1, ports, options));
+  const brokers = ports.map((own, index) => new Broker(jars, folder, index + 1, own, ports, options));
   try {
     await Promise.all(brokers.map((broker) => broker.format()));
     await Promise.all(brokers.map((broker) => broker.start()));
@@ -118,15 +118,14 @@ class Broker implements KafkaBroker {
   #java: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
 
-  constructor(jars: string, folder: TempDir, id: number, ports: readonly Ports[], options: KafkaOptions) {
-    const own = ports[id - 1] as Ports;
+  constructor(jars: string, folder: TempDir, id: number, own: Ports, ports: readonly Ports[], options: KafkaOptions) {
     this.id = id;
     this.address = `127.0.0.1:${own.clients ?? own.plain}`;
     this.#jars = jars;
     this.#home = folder.file(`broker-${id}`);
     this.#heap = options.heap ?? "512m";
     this.#scram = options.clients?.scram ?? [];
-    this.#properties = serverProperties(id, path.join(this.#home, "log"), ports, options);
+    this.#properties = serverProperties(id, path.join(this.#home, "log"), own, ports, options);
   }
 
   get pid(): number | undefined {
@@ -221,8 +220,13 @@ class Broker implements KafkaBroker {
   }
 }
 
-function serverProperties(id: number, logs: string, ports: readonly Ports[], options: KafkaOptions): string {
-  const own = ports[id - 1] as Ports;
+function serverProperties(
+  id: number,
+  logs: string,
+  own: Ports,
+  ports: readonly Ports[],
+  options: KafkaOptions,
+): string {
   const copies = String(Math.min(ports.length, 3));
   const enough = String(Math.min(ports.length, 2));
   const { clients } = options;

@@ -1,0 +1,303 @@
+import { Admission } from "../../../lib/engine/admission.js";
+import { type EventBatch, joinBatches } from "../../../lib/engine/batch.js";
+import type { ComponentContext } from "../../../lib/engine/component.js";
+import type { Channel, Consumer, Limits, Prepared, Take } from "../../../lib/engine/contracts.js";
+import { DeliveryError, HeadraceError, leaseLost } from "../../../lib/engine/errors.js";
+import { flumeEventSize, writeFlumeEvent } from "../../../lib/formats/flume-avro-event.js";
+import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
+import { CONSUMER_DEFAULTS, kafkaEngine, PRODUCER_DEFAULTS } from "../../../lib/protocols/kafka/defaults.js";
+import { type PartitionRule, partitionRule } from "../../../lib/protocols/kafka/partition-rule.js";
+import { consumerOverrides, producerOverrides } from "../../../lib/protocols/kafka/pass-through.js";
+import type { KafkaConsumer, KafkaProducer, Polled } from "../../../lib/protocols/kafka/port.js";
+import { RecordEvents, type RecordForm } from "../../../lib/protocols/kafka/record-events.js";
+import { BODY_VALUE, type ValueForm } from "../../../lib/protocols/kafka/records/record-batch-writer.js";
+import { CommitOrder, type Place } from "./commit-order.js";
+import type { KafkaChannelSettings } from "./component.js";
+import { FLUME_EVENT_FORM, RAW_FORM } from "./record-form.js";
+
+const KEY_HEADER = "key";
+const FLUME_EVENT_VALUE: ValueForm = { size: flumeEventSize, write: writeFlumeEvent };
+const ACKS: Readonly<Record<string, 0 | 1 | -1>> = { "0": 0, "1": 1, all: -1, "-1": -1 };
+/** What a record takes besides key and value, generously. */
+const RECORD_OVERHEAD = 128;
+/** Bytes on their way to the broker; further puts wait. */
+const BYTES_IN_FLIGHT = 32 * 1024 * 1024;
+const CLOSE_WAIT = 2_000;
+
+/**
+ * A topic as a channel. A put is kept once the brokers have acknowledged it; a take is forgotten once its offsets
+ * are committed. Every agent with the same topic and group takes its share.
+ */
+export class KafkaChannel implements Channel {
+  readonly id: string;
+  readonly takeSize = Number.POSITIVE_INFINITY;
+  readonly maxInFlight = Number.POSITIVE_INFINITY;
+  readonly #settings: KafkaChannelSettings;
+  readonly #context: ComponentContext;
+  readonly #admission: Admission;
+  readonly #order = new CommitOrder();
+  readonly #value: ValueForm;
+  readonly #form: RecordForm;
+  readonly #partition: PartitionRule | undefined;
+  readonly #consumers = new Set<KafkaChannelConsumer>();
+  #maxRecordBytes: number = PRODUCER_DEFAULTS.maxBatchBytes;
+  #producer: KafkaProducer | undefined;
+  #consumer: KafkaConsumer | undefined;
+
+  constructor(settings: KafkaChannelSettings, context: ComponentContext) {
+    this.id = context.id;
+    this.#settings = settings;
+    this.#context = context;
+    const { maxEventsInFlight, keepAlive, parseAsFlumeEvent } = settings;
+    this.#admission = new Admission({
+      capacity: { events: maxEventsInFlight, bytes: BYTES_IN_FLIGHT },
+      transaction: maxEventsInFlight,
+      keepAlive,
+    });
+    this.#value = parseAsFlumeEvent ? FLUME_EVENT_VALUE : BODY_VALUE;
+    this.#form = parseAsFlumeEvent ? FLUME_EVENT_FORM : RAW_FORM;
+    this.#partition = partitionRule(settings.defaultPartitionId, settings.partitionIdHeader);
+  }
+
+  get limits(): Limits {
+    return this.#admission.limits;
+  }
+
+  async start(): Promise<void> {
+    const { topic, acks, compression, groupId, autoOffsetReset } = this.#settings;
+    const produce = producerOverrides(this.#settings.producerProperties);
+    const consume = consumerOverrides(this.#settings.consumerProperties);
+    const { clientId, verifyHostname, acks: otherAcks, ...producerSettings } = produce;
+    const { clientId: readerId, verifyHostname: readerVerifies, ...consumerSettings } = consume;
+    const cluster = this.#context.shared["cluster"];
+    const report = (error?: unknown) => this.#context.report(error);
+    const settings = {
+      ...PRODUCER_DEFAULTS,
+      compression,
+      acks: ACKS[otherAcks ?? acks] ?? -1,
+      idempotent: true,
+      ...producerSettings,
+      connection: kafkaConnection(cluster, { clientId, verifyHostname }),
+    };
+    this.#maxRecordBytes = settings.maxBatchBytes - RECORD_OVERHEAD;
+    const producer = kafkaEngine.producer(settings, report);
+    const consumer = kafkaEngine.consumer(
+      {
+        ...CONSUMER_DEFAULTS,
+        autoOffsetReset,
+        ...consumerSettings,
+        groupId,
+        topics: [topic],
+        connection: kafkaConnection(cluster, { clientId: readerId, verifyHostname: readerVerifies }),
+      },
+      report,
+    );
+    try {
+      await producer.connect();
+      // Before the consumer looks for the topic: a producer may create it.
+      await producer.partitions(topic);
+      await consumer.connect();
+    } catch (error) {
+      await Promise.all([producer.close(0), consumer.close(0)]);
+      throw error;
+    }
+    this.#producer = producer;
+    this.#consumer = consumer;
+    this.#admission.open();
+  }
+
+  async stop(): Promise<void> {
+    this.#admission.close(new DeliveryError("FLUME_STOPPED"));
+    for (const consumer of [...this.#consumers]) await consumer.close();
+    const producer = this.#producer;
+    const consumer = this.#consumer;
+    this.#producer = undefined;
+    this.#consumer = undefined;
+    await Promise.all([producer?.close(CLOSE_WAIT), consumer?.close(CLOSE_WAIT)]);
+  }
+
+  async prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
+    const { length, bytes } = batch;
+    this.#context.counters.add("EventPutAttemptCount", length);
+    this.#check(batch);
+    let place: Place | undefined;
+    const waiting = this.#admission.request(length, bytes, signal, () => {
+      place = this.#order.enter();
+    });
+    if (waiting) await waiting;
+    const own = place as unknown as Place;
+    const release = () => this.#admission.release(length, bytes);
+    return {
+      commit: async () => {
+        try {
+          await this.#order.turn(own);
+          const sent = this.#put(batch);
+          own.pass();
+          await sent;
+          this.#context.counters.add("EventPutSuccessCount", length);
+        } finally {
+          if (!own.passed) own.pass();
+          release();
+        }
+      },
+      abort: () => {
+        own.pass();
+        release();
+      },
+    };
+  }
+
+  connect(): Consumer {
+    const consumer = new KafkaChannelConsumer(
+      (max, signal) => this.#take(max, signal),
+      () => this.#consumers.delete(consumer),
+    );
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  /** Throws for a record that the broker could never take, before anything is sent. */
+  #check(batch: EventBatch): void {
+    const { topic } = this.#settings;
+    for (let i = 0; i < batch.length; i++) {
+      const bytes = this.#value.size(batch.at(i));
+      if (bytes <= this.#maxRecordBytes) continue;
+      const reason = new HeadraceError("FLUME_KAFKA_MESSAGE_TOO_LARGE", { bytes, topic });
+      throw new DeliveryError(reason.code, { retry: "never", parameters: reason.parameters });
+    }
+  }
+
+  async #put(batch: EventBatch): Promise<void> {
+    const producer = this.#producer;
+    if (!producer) throw new DeliveryError("FLUME_STOPPED");
+    const { topic } = this.#settings;
+    const begun = performance.now();
+    const partitions = await producer.partitions(topic);
+    const put = producer.begin();
+    const now = Date.now();
+    const chosen = this.#partitionsOf(batch, partitions);
+    for (let i = 0; i < batch.length; i++) {
+      const event = batch.at(i);
+      const key = event.headers[KEY_HEADER];
+      put.add({
+        topic,
+        partition: chosen?.[i],
+        key: key === undefined ? undefined : Buffer.from(key),
+        event,
+        value: this.#value,
+        timestamp: now,
+        headers: [],
+      });
+    }
+    await put.send();
+    this.#context.counters.add("KafkaEventSendTimer", Math.round(performance.now() - begun));
+  }
+
+  /** Of all events before the first is sent: one that asks for what is not there refuses the batch. */
+  #partitionsOf(batch: EventBatch, partitions: number): (number | undefined)[] | undefined {
+    const rule = this.#partition;
+    if (!rule) return undefined;
+    try {
+      return [...batch].map(({ headers }) => rule(headers, this.#settings.topic, partitions));
+    } catch (error) {
+      if (!(error instanceof HeadraceError)) throw error;
+      throw new DeliveryError(error.code, { retry: "never", parameters: error.parameters });
+    }
+  }
+
+  async #take(max: Limits, signal: AbortSignal): Promise<Take | undefined> {
+    const { counters } = this.#context;
+    const begun = performance.now();
+    const polled = await this.#consumer?.poll(max, this.#settings.pollTimeout, signal);
+    counters.add("KafkaEventGetTimer", Math.round(performance.now() - begun));
+    if (!polled) return undefined;
+    counters.add("EventTakeAttemptCount", polled.events);
+    return new KafkaTake(polled, this.#form, counters);
+  }
+}
+
+class KafkaChannelConsumer implements Consumer {
+  readonly #poll: (max: Limits, signal: AbortSignal) => Promise<Take | undefined>;
+  readonly #closed: () => void;
+  readonly #closing = new AbortController();
+  readonly #open = new Set<KafkaTake>();
+
+  constructor(poll: (max: Limits, signal: AbortSignal) => Promise<Take | undefined>, closed: () => void) {
+    this.#poll = poll;
+    this.#closed = closed;
+  }
+
+  async take(max: Limits, signal: AbortSignal): Promise<Take | undefined> {
+    const ended = AbortSignal.any([signal, this.#closing.signal]);
+    while (!ended.aborted) {
+      const take = await this.#poll(max, ended);
+      if (!(take instanceof KafkaTake)) continue;
+      take.ended = () => this.#open.delete(take);
+      this.#open.add(take);
+      if (!this.#closing.signal.aborted) return take;
+      take.lose();
+    }
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const take of [...this.#open]) take.lose();
+    this.#closed();
+  }
+}
+
+class KafkaTake implements Take {
+  readonly batch: EventBatch;
+  readonly #polled: Polled;
+  readonly #counters: ComponentContext["counters"];
+  readonly #lost = new AbortController();
+  #state: "open" | "ended" = "open";
+  ended: () => void = () => undefined;
+
+  constructor(polled: Polled, form: RecordForm, counters: ComponentContext["counters"]) {
+    this.#polled = polled;
+    this.#counters = counters;
+    this.batch = joinBatches(polled.pieces.map((piece) => new RecordEvents(piece, form)));
+  }
+
+  get lost(): AbortSignal {
+    return AbortSignal.any([this.#lost.signal, this.#polled.lost]);
+  }
+
+  /** Flume only logs when the offsets could not be committed; here it is the taker's to know. */
+  async commit(): Promise<void> {
+    this.#end();
+    const begun = performance.now();
+    try {
+      await this.#polled.done();
+    } catch (error) {
+      if (error instanceof HeadraceError && error.code === "FLUME_KAFKA_REVOKED") throw leaseLost();
+      throw error;
+    }
+    this.#counters.add("KafkaCommitTimer", Math.round(performance.now() - begun));
+    this.#counters.add("EventTakeSuccessCount", this.batch.length);
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#state === "ended") return;
+    this.#end();
+    this.#counters.add("RollbackCount");
+    this.#polled.giveBack();
+  }
+
+  lose(): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#polled.giveBack();
+    this.#lost.abort();
+    this.ended();
+  }
+
+  #end(): void {
+    if (this.#lost.signal.aborted || this.#polled.lost.aborted) throw leaseLost();
+    if (this.#state === "ended") throw new Error("This take has already been committed or rolled back.");
+    this.#state = "ended";
+    this.ended();
+  }
+}

@@ -1,0 +1,232 @@
+import { linearBackoff, sleep } from "../../../lib/engine/backoff.js";
+import { type EventBatch, joinBatches } from "../../../lib/engine/batch.js";
+import type { ComponentContext } from "../../../lib/engine/component.js";
+import type { Lane, Outlet, Source } from "../../../lib/engine/contracts.js";
+import { asDeliveryError, HeadraceError, isHeadraceError } from "../../../lib/engine/errors.js";
+import { compilePattern } from "../../../lib/engine/pattern.js";
+import { nextLoopTurn, turnIsOver } from "../../../lib/engine/turn.js";
+import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
+import { CONSUMER_DEFAULTS, kafkaEngine } from "../../../lib/protocols/kafka/defaults.js";
+import { consumerOverrides } from "../../../lib/protocols/kafka/pass-through.js";
+import type { KafkaConsumer, Polled, PolledPiece } from "../../../lib/protocols/kafka/port.js";
+import { type RecordForm, RecordEvents } from "../../../lib/protocols/kafka/record-events.js";
+import type { KafkaSourceSettings } from "./component.js";
+import { firstMalformed, malformation, sourceForm } from "./record-headers.js";
+
+/** Polled together, delivered together, and committed together. */
+interface Parcel {
+  /** In the order of polling. */
+  readonly number: number;
+  readonly polled: readonly Polled[];
+  /** What is still to be delivered, in order: one batch, unless the channel found it too large. */
+  batches: EventBatch[];
+  readonly lost: AbortSignal;
+}
+
+/** Reads topics as a member of a consumer group. Offsets are committed after delivery, up to the first that is not delivered. */
+export class KafkaSource implements Source {
+  readonly #settings: KafkaSourceSettings;
+  readonly #context: ComponentContext;
+  readonly #form: RecordForm;
+  #consumer: KafkaConsumer | undefined;
+  #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #failures = 0;
+  #parcels = 0;
+
+  constructor(settings: KafkaSourceSettings, context: ComponentContext) {
+    this.#settings = settings;
+    this.#context = context;
+    this.#form = sourceForm(settings);
+  }
+
+  async start(out: Outlet): Promise<void> {
+    if (this.#running) return;
+    const { topics, topicsRegex, groupId, autoOffsetReset, consumerProperties } = this.#settings;
+    const { clientId, verifyHostname, ...overrides } = consumerOverrides(consumerProperties);
+    const names = topics
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "");
+    if (topicsRegex === "" && names.length === 0) throw new HeadraceError("FLUME_KAFKA_TOPICS_MISSING");
+    const consumer = kafkaEngine.consumer(
+      {
+        ...CONSUMER_DEFAULTS,
+        autoOffsetReset,
+        ...overrides,
+        groupId,
+        // As Java's `Pattern.matcher(topic).matches()`.
+        topics: topicsRegex === "" ? names : compilePattern(`^(?:${topicsRegex})$`),
+        connection: kafkaConnection(this.#context.shared["cluster"], { clientId, verifyHostname }),
+      },
+      (error) => this.#context.report(error),
+    );
+    try {
+      await consumer.connect();
+    } catch (error) {
+      await consumer.close(0);
+      throw error;
+    }
+    this.#consumer = consumer;
+    this.#stop = new AbortController();
+    this.#running = this.#run(consumer, out, this.#stop.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    // What is under way settles first; then its offsets are committed.
+    await this.#running;
+    await consumer?.close(0);
+    this.#running = undefined;
+  }
+
+  async #run(consumer: KafkaConsumer, out: Outlet, signal: AbortSignal): Promise<void> {
+    const lane = out.lane();
+    const underWay = new Set<Promise<void>>();
+    const rejected: Parcel[] = [];
+    while (!signal.aborted) {
+      if (turnIsOver()) await nextLoopTurn();
+      if (rejected.length > 0) {
+        await Promise.all(underWay);
+        await this.#again(rejected, lane, signal);
+        continue;
+      }
+      const parcel = await this.#poll(consumer, out, signal);
+      if (!parcel) continue;
+      const delivery: Promise<void> = this.#deliver(parcel, lane, signal)
+        .then((accepted) => {
+          if (!accepted) rejected.push(parcel);
+        })
+        .finally(() => underWay.delete(delivery));
+      underWay.add(delivery);
+      if (underWay.size >= this.#settings.maxInFlight) await Promise.race(underWay);
+    }
+    await Promise.all(underWay);
+  }
+
+  /** Flume's way: until there are as many as wanted, or their time is over. */
+  async #poll(consumer: KafkaConsumer, out: Outlet, signal: AbortSignal): Promise<Parcel | undefined> {
+    const { batchSize, batchDurationMillis } = this.#settings;
+    const { counters } = this.#context;
+    const { limits } = out;
+    const most = Math.max(1, Math.min(batchSize, limits.events));
+    const begun = performance.now();
+    const polled: Polled[] = [];
+    let events = 0;
+    while (events < most) {
+      const left = batchDurationMillis - (performance.now() - begun);
+      if (left <= 0) break;
+      const more = await consumer.poll({ events: most - events, bytes: limits.bytes / 2 }, left, signal);
+      if (!more) break;
+      polled.push(more);
+      events += more.events;
+      // Bytes are limited too, and what was lost must not wait for more.
+      if (more.lost.aborted || !Number.isFinite(limits.bytes)) continue;
+      if (bytesOf(polled) > limits.bytes / 2) break;
+    }
+    counters.add("KafkaEventGetTimer", Math.round(performance.now() - begun));
+    if (polled.length === 0) {
+      counters.add("KafkaEmptyCount");
+      return undefined;
+    }
+    return await this.#parcel(polled, signal);
+  }
+
+  async #parcel(polled: readonly Polled[], signal: AbortSignal): Promise<Parcel> {
+    const lost = polled.length === 1 ? (polled[0] as Polled).lost : AbortSignal.any(polled.map((one) => one.lost));
+    const batches: EventBatch[] = [];
+    for (const { pieces } of polled) {
+      for (const piece of pieces) batches.push(await this.#events(piece, lost, signal));
+    }
+    return { number: this.#parcels++, polled, batches: [joinBatches(batches)], lost };
+  }
+
+  async #events(piece: PolledPiece, lost: AbortSignal, signal: AbortSignal): Promise<EventBatch> {
+    const { useFlumeEventFormat, malformed } = this.#settings;
+    if (!useFlumeEventFormat || malformed === "raw") return new RecordEvents(piece, this.#form);
+    const first = firstMalformed(piece);
+    if (first < 0) return new RecordEvents(piece, this.#form);
+    const { topic, partition, records } = piece;
+    const reason = malformation(records, first) ?? "";
+    this.#context.counters.add("EventReadFail");
+    this.#context.report(
+      new HeadraceError("FLUME_KAFKA_RECORDS_UNREADABLE", { topic, partition, offset: records.offset(first), reason }),
+    );
+    // Nothing behind it is read until a person has decided; the partition may still go to somebody else.
+    while (malformed === "block" && !signal.aborted && !lost.aborted)
+      await sleep(1_000, AbortSignal.any([signal, lost]));
+    const good: EventBatch[] = [];
+    let dropped = 0;
+    for (let i = 0; i < records.length; i++) {
+      if (malformation(records, i) === undefined)
+        good.push(new RecordEvents(piece, this.#form, records.slice(i, i + 1)));
+      else dropped++;
+    }
+    this.#context.counters.add("EventDropCount", dropped);
+    return joinBatches(good);
+  }
+
+  /** Delivers again what was not accepted, in order, each after its wait. */
+  async #again(rejected: Parcel[], lane: Lane, signal: AbortSignal): Promise<void> {
+    const { backoffSleepIncrement, maxBackoffSleep } = this.#settings;
+    await sleep(linearBackoff(backoffSleepIncrement, maxBackoffSleep, ++this.#failures), signal);
+    lane.reset();
+    const parcels = rejected.splice(0).toSorted((a, b) => a.number - b.number);
+    for (const [i, parcel] of parcels.entries()) {
+      if (signal.aborted) return;
+      if (await this.#deliver(parcel, lane, signal)) continue;
+      rejected.push(...parcels.slice(i));
+      return;
+    }
+  }
+
+  /** True when all of it was accepted, or is somebody else's now. */
+  async #deliver(parcel: Parcel, lane: Lane, signal: AbortSignal): Promise<boolean> {
+    const withdrawn = AbortSignal.any([signal, parcel.lost]);
+    while (parcel.batches.length > 0) {
+      const [batch] = parcel.batches as [EventBatch];
+      if (parcel.lost.aborted) return true;
+      try {
+        if (batch.length > 0) await lane.deliver(batch, withdrawn);
+        parcel.batches.shift();
+      } catch (error) {
+        if (parcel.lost.aborted) return true;
+        if (signal.aborted) return false;
+        const rejection = asDeliveryError(error);
+        if (rejection.code === "FLUME_LANE_STOPPED") return false;
+        if (rejection.code === "FLUME_BATCH_TOO_LARGE" && batch.length > 1) {
+          const half = Math.ceil(batch.length / 2);
+          parcel.batches.splice(0, 1, batch.slice(0, half), batch.slice(half, batch.length));
+          return false;
+        }
+        this.#context.counters.add("ChannelWriteFail");
+        this.#context.report(rejection);
+        return false;
+      }
+    }
+    if (this.#failures > 0) this.#context.report();
+    this.#failures = 0;
+    void this.#commit(parcel);
+    return true;
+  }
+
+  async #commit({ polled }: Parcel): Promise<void> {
+    const begun = performance.now();
+    try {
+      await Promise.all(polled.map((one) => one.done()));
+      this.#context.counters.add("KafkaCommitTimer", Math.round(performance.now() - begun));
+    } catch (error) {
+      // Another member reads them again: so it must be, and a person may want to know.
+      if (isHeadraceError(error)) this.#context.log.warn(error.message);
+      else this.#context.report(error);
+    }
+  }
+}
+
+function bytesOf(polled: readonly Polled[]): number {
+  let bytes = 0;
+  for (const { pieces } of polled) for (const { records } of pieces) bytes += records.valueBytes;
+  return bytes;
+}
