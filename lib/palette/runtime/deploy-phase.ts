@@ -22,8 +22,8 @@ export interface PhaseWatcher {
   deploying(): void;
   /** The flows stop, and no deploy follows. */
   stopping(): void;
-  /** Before anything is started or wired anew. */
-  running(): void;
+  /** Before anything is started or wired anew. Not `complete` when Node-RED could not start what it has stopped. */
+  running(complete: boolean): void;
 }
 
 export class DeployPhase {
@@ -49,19 +49,19 @@ export class DeployPhase {
     red.events.on("flows:stopped", () => {
       if (this.#phase === "stopping") this.#phase = "stopped";
     });
-    const run = (flows: FlowNodes) => {
+    const run = (flows: FlowNodes, complete: boolean) => {
       this.#phase = "running";
       this.#flows = flows;
-      for (const watcher of this.#watchers) watcher.running();
+      for (const watcher of this.#watchers) watcher.running(complete);
       events.running(flows);
       for (const wake of [...this.#waiting]) wake();
     };
-    red.events.on("flows:started", ({ config }: FlowsEvent) => run(config.flows));
+    red.events.on("flows:started", ({ config }: FlowsEvent) => run(config.flows, true));
     red.events.on("runtime-event", (event: { id?: string; payload?: { error?: unknown } | null }) => {
       // A deploy with an unknown node type closes what changed and starts nothing: `flows:started` never
       // comes, but all the untouched nodes go on.
       const failed = event.id === "runtime-state" && event.payload?.error !== undefined;
-      if (failed && this.#phase === "deploying") run(this.#flows);
+      if (failed && this.#phase === "deploying") run(this.#flows, false);
     });
   }
 

@@ -35,6 +35,7 @@ class OracleChannel implements Channel {
   drops = false;
   #queue: { number: number; batch: EventBatch }[] = [];
   #wake: (() => void) | undefined;
+  #taken = 0;
 
   constructor(id: string) {
     this.id = id;
@@ -62,26 +63,33 @@ class OracleChannel implements Channel {
     return Promise.reject(new Error("nothing enters this channel"));
   }
 
-  connect(): Consumer {
+  #giveBack(): void {
+    this.#taken--;
+    this.#wake?.();
+  }
+
+  connect({ maxLeases }: { maxLeases: number }): Consumer {
     return {
-      take: (_max, signal) => this.#take(signal),
+      take: (_max, signal) => this.#take(maxLeases, signal),
       close: () => Promise.resolve(),
     };
   }
 
-  async #take(signal: AbortSignal): Promise<Take | undefined> {
-    while (this.#queue.length === 0) {
+  async #take(maxLeases: number, signal: AbortSignal): Promise<Take | undefined> {
+    while (this.#queue.length === 0 || this.#taken >= maxLeases) {
       if (signal.aborted) return undefined;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         signal.addEventListener("abort", () => resolve(), { once: true });
       });
     }
+    this.#taken++;
     const next = this.#queue.shift() as { number: number; batch: EventBatch };
     return {
       batch: next.batch,
       lost: new AbortController().signal,
       commit: () => {
+        this.#giveBack();
         this.committed.push(next.number);
         if (this.drops) return Promise.resolve();
         for (const event of next.batch) {
@@ -92,6 +100,7 @@ class OracleChannel implements Channel {
       rollback: () => {
         this.rolledBack.push(next.number);
         this.#queue.unshift(next);
+        this.#giveBack();
         return Promise.resolve();
       },
     };

@@ -6,7 +6,13 @@ import type { MessageDelivery } from "./delivery-book.js";
  */
 export class DeployBuffer {
   #deploying = false;
+  #incomplete = false;
   #completed: MessageDelivery[] = [];
+
+  /** Nodes may be missing that are not disabled. */
+  get incomplete(): boolean {
+    return this.#incomplete;
+  }
 
   get deploying(): boolean {
     return this.#deploying;
@@ -14,15 +20,17 @@ export class DeployBuffer {
 
   begin(): void {
     this.#deploying = true;
+    this.#incomplete = true;
   }
 
   add(delivery: MessageDelivery): void {
     this.#completed.push(delivery);
   }
 
-  /** @returns what was completed meanwhile */
-  end(): readonly MessageDelivery[] {
+  /** `complete`: all nodes run that are not disabled. @returns what was completed meanwhile */
+  end(complete: boolean): readonly MessageDelivery[] {
     this.#deploying = false;
+    this.#incomplete = !complete;
     const completed = this.#completed;
     this.#completed = [];
     return completed;

@@ -39,7 +39,7 @@ export class MessageTracker {
   readonly #late: LateSends;
   readonly #routing = new RoutingHolds(this.#records, (record) => {
     // Disabled on purpose, unless a deploy has taken the target away.
-    if (this.#deploy.deploying && guards.deploys) this.#fail(record, redeployed());
+    if (this.#deploy.incomplete && guards.deploys) this.#fail(record, redeployed());
   });
   #contacts = new Map<RedNode, NodeContact>();
   #flows = new Map<object, () => void>();
@@ -121,9 +121,12 @@ export class MessageTracker {
     if (guards.deploys) this.#deploy.begin();
   }
 
-  /** The flows run again: what nodes had that were replaced has failed, everything else goes on. */
-  deployEnds(): void {
-    const completed = this.#deploy.end();
+  /**
+   * The flows run again: what nodes had that were replaced has failed, everything else goes on. `complete` is false
+   * when Node-RED could not start all that it has stopped.
+   */
+  deployEnds(complete: boolean): void {
+    const completed = this.#deploy.end(complete);
     if (!guards.deploys) return;
     for (const delivery of completed) {
       if (nodeNow(this.#red, delivery.contact.node)) this.#complete(delivery);
@@ -141,7 +144,12 @@ export class MessageTracker {
       else this.#contacts.delete(node);
     }
     const flows = new Set<object>([...this.#contacts.keys()].map((node) => node._flow));
-    for (const flow of this.#flows.keys()) if (!flows.has(flow)) this.#flows.delete(flow);
+    for (const [flow, restore] of this.#flows) {
+      if (flows.has(flow)) continue;
+      // A flow may go on though all its nodes are new.
+      restore();
+      this.#flows.delete(flow);
+    }
   }
 
   // Node-RED's message path, in the order in which a message takes it.
@@ -204,9 +212,9 @@ export class MessageTracker {
     const delivery = contact.open.get(msg);
     if (!delivery) return;
     if (contact.ending === "return" || (contact.ending === "switch" && !guards.switchTurns)) {
-      this.#deliveries.end(delivery);
+      this.#ended(delivery);
     } else if (contact.ending === "send") {
-      setTimeout(() => this.#deliveries.end(delivery), SENDS_WITHIN).unref();
+      setTimeout(() => this.#ended(delivery), SENDS_WITHIN).unref();
     }
   }
 
@@ -218,9 +226,14 @@ export class MessageTracker {
     // Before it is held back: what a Join sends and completes belongs together in this turn.
     if (guards.joinGroups) contact.joinGroups?.completed(delivery.record);
     const failure = error ? this.#fail(delivery.record, nodeFailed(contact.node, error)) : undefined;
+    this.#ended(delivery, failure);
+    return failure;
+  }
+
+  /** A node has done with a message, or it looks so: one that was closed has no handler any more. */
+  #ended(delivery: MessageDelivery, failure?: Failure): void {
     if (this.#deploy.deploying) this.#deploy.add(delivery);
     else this.#complete(delivery, failure);
-    return failure;
   }
 
   #complete(delivery: MessageDelivery, failure?: Failure): void {
@@ -330,9 +343,10 @@ export class MessageTracker {
       );
     }
     if (contact.ending === "switch" && guards.switchTurns) {
-      contact.switchTurns = new SwitchTurns(node, this.#deliveries, ({ record }, text) =>
-        this.#fail(record, nodeFailed(node, text)),
-      );
+      contact.switchTurns = new SwitchTurns(node, {
+        ended: (delivery) => this.#ended(delivery),
+        warned: ({ record }, text) => this.#fail(record, nodeFailed(node, text)),
+      });
     }
     contact.onLeave(
       shadow.replace<[NodeMessage, unknown]>(node, "_complete", (original) => {
@@ -387,7 +401,7 @@ export class MessageTracker {
 
   #endAllOf(contact: NodeContact, record: EventRecord): void {
     for (const delivery of [...contact.open.values()]) {
-      if (delivery.record === record) this.#deliveries.end(delivery);
+      if (delivery.record === record) this.#ended(delivery);
     }
   }
 

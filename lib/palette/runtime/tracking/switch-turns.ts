@@ -1,6 +1,13 @@
 import type { RedNode } from "../node-red.js";
-import type { DeliveryBook, MessageDelivery } from "./delivery-book.js";
+import type { MessageDelivery } from "./delivery-book.js";
 import { shadow } from "./node-internals.js";
+
+export interface SwitchEvents {
+  /** The node has done with a message. */
+  ended(delivery: MessageDelivery): void;
+  /** A property or a rule of it could not be evaluated, and so the message goes nowhere. */
+  warned(delivery: MessageDelivery, text: string): void;
+}
 
 interface Turn {
   readonly delivery: MessageDelivery | undefined;
@@ -21,17 +28,15 @@ const PATIENCE = 1000;
  */
 export class SwitchTurns {
   readonly #node: RedNode;
-  readonly #book: DeliveryBook;
-  readonly #onWarning: (delivery: MessageDelivery, text: string) => void;
+  readonly #events: SwitchEvents;
   readonly #waiting: Turn[] = [];
   #now: Turn | undefined;
   #send: unknown;
   #warn: (() => void) | undefined;
 
-  constructor(node: RedNode, book: DeliveryBook, onWarning: (delivery: MessageDelivery, text: string) => void) {
+  constructor(node: RedNode, events: SwitchEvents) {
     this.#node = node;
-    this.#book = book;
-    this.#onWarning = onWarning;
+    this.#events = events;
     this.#watch();
   }
 
@@ -71,7 +76,7 @@ export class SwitchTurns {
   #watch(): void {
     this.#warn ??= shadow.method(this.#node, "warn", (original, [text]) => {
       const delivery = this.#now?.delivery;
-      if (delivery) this.#onWarning(delivery, String(text));
+      if (delivery) this.#events.warned(delivery, String(text));
       original();
       this.handled();
     });
@@ -96,7 +101,7 @@ export class SwitchTurns {
 
   #end(turn: Turn, handled = true): void {
     if (this.#now !== turn) return;
-    if (turn.delivery && handled) this.#book.end(turn.delivery);
+    if (turn.delivery && handled) this.#events.ended(turn.delivery);
     this.#next();
   }
 }

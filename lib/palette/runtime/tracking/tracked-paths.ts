@@ -32,7 +32,7 @@ export class TrackedPaths {
         for (const inlet of this.#inlets) inlet.refuseWaiting();
       },
       stopping: () => this.#giveUpAll(),
-      running: () => this.tracker.deployEnds(),
+      running: (complete) => this.tracker.deployEnds(complete),
     });
   }
 
