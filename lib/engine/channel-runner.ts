@@ -46,6 +46,8 @@ export class ChannelRunner {
   #running: Promise<void> | undefined;
   #underWay = 0;
   #consumer: Consumer | undefined;
+  /** Most events in the next take: less than what is asked for after a batch that turned out too large. */
+  #most = Number.POSITIVE_INFINITY;
 
   constructor(channel: Channel, id: string, wiring: Wiring, events: RunnerEvents) {
     this.#channel = channel;
@@ -92,19 +94,19 @@ export class ChannelRunner {
     try {
       while (!signal.aborted) {
         if (turnIsOver()) await nextLoopTurn();
+        // Not awaited where they are known: this is done for every batch.
         const wired = this.#wiring.inlets(signal);
-        // Not awaited where it is known: this is done for every batch.
         const inlets = wired instanceof Promise ? await this.#unlessStopped(wired, signal) : wired;
         if (!inlets || leasesFor(inlets) !== leases) break;
+        // Waits for events, and while all leases are out.
         const take = await consumer.take(this.#takeSize(inlets), signal);
         if (!take) continue;
         if (leases === 1) {
-          await this.#deliver(take, inlets, signal);
+          await this.#deliver(take, signal);
           continue;
         }
-        const one: Promise<void> = this.#deliver(take, inlets, signal).finally(() => underWay.delete(one));
+        const one: Promise<void> = this.#deliver(take, signal).finally(() => underWay.delete(one));
         underWay.add(one);
-        if (underWay.size >= leases) await Promise.race(underWay);
       }
       await Promise.all(underWay);
     } catch (error) {
@@ -118,7 +120,7 @@ export class ChannelRunner {
   /** As much as each inlet can take, and asks for, and as one transaction of the channel holds. */
   #takeSize(inlets: readonly Inlet[]): Limits {
     const { events, bytes } = commonLimits(inlets);
-    let most = Math.min(events, this.#channel.limits.events);
+    let most = Math.min(events, this.#channel.limits.events, this.#most);
     for (const { takeSize } of inlets) most = Math.min(most, takeSize);
     return { events: most, bytes };
   }
@@ -139,10 +141,13 @@ export class ChannelRunner {
     }
   }
 
-  async #deliver(take: Take, inlets: readonly Inlet[], signal: AbortSignal): Promise<void> {
+  async #deliver(take: Take, signal: AbortSignal): Promise<void> {
     this.#underWay++;
     try {
-      if (await this.#deliverOwed(take, inlets, signal)) await take.commit();
+      // Looked up now: the wires may have changed while there was nothing to take.
+      const wired = this.#wiring.inlets(signal);
+      const inlets = wired instanceof Promise ? await this.#unlessStopped(wired, signal) : wired;
+      if (inlets && (await this.#deliverOwed(take, inlets, signal))) await take.commit();
       else await take.rollback();
     } catch (error) {
       // Only a commit or rollback comes here: the lease was lost, or the channel itself is in trouble.
@@ -155,7 +160,7 @@ export class ChannelRunner {
     }
   }
 
-  /** True when every inlet accepted; false when stopped before. */
+  /** True when every inlet accepted; false when stopped before, or when it is to be taken again in smaller pieces. */
   async #deliverOwed(take: Take, first: readonly Inlet[], signal: AbortSignal): Promise<boolean> {
     const backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT);
     let inlets = first;
@@ -173,9 +178,15 @@ export class ChannelRunner {
         }
         await delivery.attempt(signal);
         if (failures > 0) this.#events.report();
+        this.#most *= 2;
         return true;
       } catch (error) {
         if (signal.aborted || take.lost.aborted) return false;
+        // A deploy may have lowered the limits, or an interceptor made events larger.
+        if (take.batch.length > 1 && isHeadraceError(error) && error.code === "FLUME_BATCH_TOO_LARGE") {
+          this.#most = Math.ceil(take.batch.length / 2);
+          return false;
+        }
         // A target that a deploy replaces or takes away hands its work back: that is no problem to show.
         replaced = isHeadraceError(error) && error.code === "FLUME_STOPPED";
         if (!replaced) this.#events.report(error);

@@ -1,0 +1,189 @@
+import { strict as assert } from "node:assert";
+import type { EventBatch } from "../../lib/engine/batch.js";
+import type { Sink } from "../../lib/engine/contracts.js";
+import { Counters } from "../../lib/engine/counters.js";
+import { NEVER } from "../../lib/engine/delivery.js";
+import { DeliveryError, HeadraceError } from "../../lib/engine/errors.js";
+import { REFUSED_CODE, RefusalExit } from "../../lib/engine/refusal.js";
+import { SinkInlet } from "../../lib/engine/sink-inlet.js";
+import { bodiesOf, textBatch } from "../support/event-batches.js";
+import { Gate } from "../support/gate.js";
+import { TestInlet } from "../support/inlets.js";
+import { staysPending } from "../support/pending.js";
+
+class TestSink implements Sink {
+  readonly batchSize = 2;
+  readonly maxInFlight: number;
+  readonly written: EventBatch[] = [];
+  readonly failures: (Error | undefined)[] = [];
+  gate: Promise<void> | undefined;
+  writes = 0;
+
+  constructor(maxInFlight = 1) {
+    this.maxInFlight = maxInFlight;
+  }
+
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+
+  async write(batch: EventBatch): Promise<void> {
+    this.writes++;
+    if (this.gate) await this.gate;
+    const failure = this.failures.shift();
+    if (failure) throw failure;
+    this.written.push(batch);
+  }
+}
+
+function opened(sink = new TestSink(), refusal?: (counters: Counters) => RefusalExit) {
+  const counters = new Counters();
+  const inlet = new SinkInlet("sink", sink, counters, refusal?.(counters));
+  inlet.open();
+  const write = async (text: string) => (await inlet.prepare(textBatch(text), NEVER)).commit();
+  return { sink, inlet, counters, write, written: () => bodiesOf(sink.written) };
+}
+
+describe("sink inlet", () => {
+  it("lets batches in once the sink has started, in the order of their calls", async () => {
+    const sink = new TestSink();
+    const inlet = new SinkInlet("sink", sink, new Counters());
+    const writes = ["1", "2", "3"].map(async (text) => (await inlet.prepare(textBatch(text), NEVER)).commit());
+    assert.ok(await staysPending(Promise.race(writes)));
+    inlet.open();
+    await Promise.all(writes);
+    assert.deepEqual(bodiesOf(sink.written), ["1", "2", "3"]);
+  });
+
+  it("has as many writes under way as the sink allows", async () => {
+    const { sink, write } = opened(new TestSink(2));
+    const gate = new Gate();
+    sink.gate = gate.opened;
+    const writes = ["1", "2", "3"].map(write);
+    await staysPending(Promise.all(writes), 5);
+    assert.equal(sink.writes, 2);
+    gate.open();
+    await Promise.all(writes);
+    assert.equal(sink.writes, 3);
+  });
+
+  it("frees a place when a batch is aborted, when a write fails, and when one is withdrawn while it waits", async () => {
+    const { sink, inlet, write, written } = opened();
+    (await inlet.prepare(textBatch("aborted"), NEVER)).abort();
+    sink.failures.push(new Error("once"));
+    await assert.rejects(write("failed"), { code: "FLUME_DELIVERY_FAILED", outcome: "unknown" });
+    const held = await inlet.prepare(textBatch("held"), NEVER);
+    const stop = new AbortController();
+    const waiting = inlet.prepare(textBatch("withdrawn"), stop.signal);
+    const behind = write("behind");
+    stop.abort();
+    await assert.rejects(waiting, { code: "FLUME_DELIVERY_ABORTED" });
+    await held.commit();
+    await behind;
+    assert.deepEqual(written(), ["held", "behind"]);
+  });
+
+  it("ends a batch once, however often it is told to", async () => {
+    const { sink, inlet, write } = opened();
+    const aborted = await inlet.prepare(textBatch("1"), NEVER);
+    aborted.abort();
+    aborted.abort();
+    await assert.rejects(aborted.commit());
+    const committed = await inlet.prepare(textBatch("2"), NEVER);
+    await committed.commit();
+    committed.abort();
+    await assert.rejects(committed.commit());
+    const gate = new Gate();
+    sink.gate = gate.opened;
+    const writes = [write("3"), write("4")];
+    await staysPending(Promise.all(writes), 5);
+    assert.equal(sink.writes, 2, "one write at a time, as before");
+    gate.open();
+    await Promise.all(writes);
+  });
+
+  it("closes when the writes under way have ended, for all who ask, and refuses the rest", async () => {
+    const { sink, inlet, write, written } = opened();
+    const gate = new Gate();
+    sink.gate = gate.opened;
+    const underWay = write("1");
+    const waiting = assert.rejects(write("2"), { code: "FLUME_STOPPED" });
+    await new Promise(setImmediate);
+    const closing = Promise.all([inlet.close(), inlet.close()]);
+    await waiting;
+    await assert.rejects(write("3"), { code: "FLUME_STOPPED" });
+    assert.ok(await staysPending(closing));
+    gate.open();
+    await closing;
+    await underWay;
+    await inlet.close();
+    assert.deepEqual(written(), ["1"]);
+  });
+
+  it("does not write what was prepared before it was closed: the sink may be gone", async () => {
+    const { sink, inlet } = opened();
+    const prepared = await inlet.prepare(textBatch("1"), NEVER);
+    await inlet.close();
+    await assert.rejects(prepared.commit(), { code: "FLUME_STOPPED", outcome: "none" });
+    assert.equal(sink.writes, 0);
+  });
+
+  describe("when the sink refuses events for ever", () => {
+    const tooLarge = () =>
+      new DeliveryError("FLUME_EVENT_TOO_LARGE", {
+        refused: new Map([[1, new HeadraceError("FLUME_EVENT_TOO_LARGE", { bytes: 9, limit: 1 })]]),
+      });
+    const batch = textBatch("good", "bad", "fine");
+    const write = async (inlet: SinkInlet) => (await inlet.prepare(batch, NEVER)).commit();
+
+    it("they leave by the dead-letter port, with the reason, and the rest is written", async () => {
+      const deadLetter = new TestInlet("dead");
+      const { sink, inlet, counters, written } = opened(
+        new TestSink(),
+        (counts) => new RefusalExit("port", "sink", counts, () => [deadLetter]),
+      );
+      sink.failures.push(tooLarge());
+      await write(inlet);
+      assert.deepEqual(written(), ["good", "fine"]);
+      assert.deepEqual(deadLetter.bodies, ["bad"]);
+      assert.equal(deadLetter.accepted[0]?.at(0).headers[REFUSED_CODE], "FLUME_EVENT_TOO_LARGE");
+      assert.equal(counters.get("EventDeadLetterCount"), 1);
+      assert.equal(counters.get("EventDrainSuccessCount"), 2);
+    });
+
+    it("nothing is written while the dead-letter port does not take them", async () => {
+      const deadLetter = new TestInlet("dead");
+      deadLetter.commitFailures.push(new DeliveryError("FLUME_WRITE_FAILED"));
+      const exit = (counts: Counters) => new RefusalExit("port", "sink", counts, () => [deadLetter]);
+      const { sink, inlet, written } = opened(new TestSink(), exit);
+      sink.failures.push(tooLarge(), tooLarge());
+      await assert.rejects(write(inlet), { code: "FLUME_WRITE_FAILED" });
+      assert.deepEqual(written(), []);
+      await write(inlet);
+      assert.deepEqual(written(), ["good", "fine"]);
+    });
+
+    it("they are dropped and counted", async () => {
+      const { sink, inlet, counters, written } = opened(
+        new TestSink(),
+        (counts) => new RefusalExit("drop", "sink", counts, () => []),
+      );
+      sink.failures.push(tooLarge());
+      await write(inlet);
+      assert.deepEqual(written(), ["good", "fine"]);
+      assert.equal(counters.get("EventDropCount"), 1);
+    });
+
+    it("they block, which is the default, and the error names them", async () => {
+      const { sink, inlet, written } = opened(
+        new TestSink(),
+        (counts) => new RefusalExit("block", "sink", counts, () => []),
+      );
+      sink.failures.push(tooLarge());
+      await assert.rejects(write(inlet), (error: DeliveryError) => {
+        assert.deepEqual([...(error.refused?.keys() ?? [])], [1]);
+        return error.code === "FLUME_EVENT_TOO_LARGE" && error.outcome === "none";
+      });
+      assert.deepEqual(written(), []);
+    });
+  });
+});
