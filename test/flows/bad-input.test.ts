@@ -25,7 +25,7 @@ interface Case {
   readonly status?: RegExp;
 }
 
-const interceptors = (id: string, to: string[], rules: object[], settings: object = {}): FlowNode => ({
+const interceptors = (id: string, to: string[], rules: object[], settings: Record<string, unknown> = {}): FlowNode => ({
   id,
   type: "flume-interceptors",
   z: "tab",
@@ -35,7 +35,7 @@ const interceptors = (id: string, to: string[], rules: object[], settings: objec
   ...settings,
 });
 
-const ending = (id: string, capacity: object = {}): FlowNode[] => [
+const ending = (id: string, capacity: Record<string, unknown> = {}): FlowNode[] => [
   memory(`${id}-channel`, [`${id}-sink`], capacity),
   testSink(`${id}-sink`),
 ];
@@ -174,7 +174,7 @@ describe("bad input", () => {
 
   it("a channel with events in it: wrong settings stop it, nothing is lost, the former settings make it run again", async () => {
     const port = await listenerPort();
-    const flow = (capacity: object): FlowNode[] => [
+    const flow = (capacity: Record<string, unknown>): FlowNode[] => [
       tab(),
       netcat("kept-source", port, ["kept-channel"]),
       memory("kept-channel", ["kept-sink"], capacity),

@@ -143,6 +143,22 @@ describe("deploys", () => {
     await second.end();
   });
 
+  it("a changed source answers the lines that came while it was being replaced, and closes then", async () => {
+    const changed = (name: string, maxLineLength: number) =>
+      flow({ source: { maxLineLength }, extra: [slowToClose(`${id}-slow`, 500, { name })] });
+    await nodeRed().deploy(changed("before", 512));
+    const client = await clientOf(port);
+    assert.equal(await client.ask("before"), "OK");
+    const from = nodeRed().logs.length;
+    const deployed = nodeRed().deploy(changed("after", 100), "nodes");
+    await nodeRed().waitForLog(/Stopping modified nodes/, { from });
+    await client.write("1\n2\n3\n");
+    await deployed;
+    await client.closed();
+    assert.deepEqual(client.received, ["OK", "OK", "OK", "OK"]);
+    assert.deepEqual(await bodiesAt(nodeRed(), `${id}-sink`, 4), ["before", "1", "2", "3"]);
+  });
+
   it("ports move between sources and to a new source, and no client is refused", async () => {
     const [port1, port2] = [port, await listenerPort()];
     const two = (a: number, b: number, second = `${id}-b`, bind = "127.0.0.1"): FlowNode[] => [

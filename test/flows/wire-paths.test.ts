@@ -132,6 +132,24 @@ describe("wires: the ways between two Flume nodes", () => {
     assert.deepEqual(await bodiesAt(nodeRed(), "k-sink", 1), ["waiting"]);
   });
 
+  it("keeps the events of a channel in a subflow while the instance is disabled", async () => {
+    const port = await listenerPort();
+    const flow = (disabled: boolean): FlowNode[] => [
+      subflow("q-sub", "q-channel", "q-channel"),
+      inside("q-sub", memory("q-channel", [])),
+      tab(),
+      netcat("q-source", port, ["q-instance"]),
+      { ...instance("q-instance", "q-sub", disabled ? ["q-sink"] : []), ...(disabled ? { d: true } : {}) },
+      testSink("q-sink"),
+    ];
+    await nodeRed().deploy(flow(false));
+    await sendThrough(port, ["waiting"]);
+    await nodeRed().deploy(flow(true), "nodes");
+    const again = flow(true).map((node) => (node.id === "q-instance" ? { ...node, d: false } : node));
+    await nodeRed().deploy(again, "nodes");
+    assert.deepEqual(await bodiesAt(nodeRed(), "q-sink", 1), ["waiting"]);
+  });
+
   it("goes straight through a subflow that only connects its input and its output", async () => {
     const port = await listenerPort();
     await nodeRed().deploy([
