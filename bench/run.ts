@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { cleanUpLeftovers } from "../test/support/cleanup";
 import { type Bar, type Bench, type BenchOptions, flumeAvailable } from "./bench";
 import { fairness } from "./fairness";
+import { fileChannel } from "./file-channel";
 import { interceptors } from "./interceptors";
 import { watchOthers } from "./measure/quietness";
 import { memory } from "./memory";
@@ -11,7 +12,15 @@ import { ceiling, netcat } from "./netcat";
 import { tableText } from "./report/table";
 import { stress } from "./stress";
 
-const benches: Readonly<Record<string, Bench>> = { ceiling, netcat, stress, interceptors, fairness, memory };
+const benches: Readonly<Record<string, Bench>> = {
+  ceiling,
+  netcat,
+  stress,
+  interceptors,
+  fairness,
+  memory,
+  "file-channel": fileChannel,
+};
 
 /** What runs when nothing is named: memory repeats what netcat and stress also tell. */
 const usual = ["netcat", "stress", "interceptors", "fairness"];

@@ -147,6 +147,11 @@ export class LogWriter {
 
   #schedule(): void {
     if (this.#scheduled || this.#writing) return;
+    if (this.#syncing && this.#takes.length > 0) {
+      // Puts wait for the sync anyway: takes need not wait for their company.
+      void this.#work();
+      return;
+    }
     this.#scheduled = true;
     // Those who were answered together come back within this turn, and share the next write.
     setImmediate(() => {

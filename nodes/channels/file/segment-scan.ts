@@ -11,11 +11,12 @@ import {
 } from "./record.js";
 import { DATA_START, type SegmentHeader } from "./segment.js";
 
-const WINDOW_BYTES = 4 * 1024 * 1024;
+const WINDOW_BYTES = 1024 * 1024;
 
 export interface FoundRecord {
   readonly header: RecordHeader;
   readonly offset: number;
+  /** Its memory is used again once `each` has ended. */
   readonly payload: Buffer;
   readonly checksum: number;
 }
@@ -96,6 +97,8 @@ class Window {
   readonly size: number;
   #start = 0;
   #bytes = Buffer.alloc(0);
+  /** Used again for each read: what is shown of it must be used up before the next. */
+  #memory = Buffer.alloc(0);
 
   constructor(file: StoredFile, size: number) {
     this.#file = file;
@@ -106,8 +109,10 @@ class Window {
   async cover(at: number, length: number): Promise<void> {
     const wanted = Math.min(at + length, this.size);
     if (at >= this.#start && wanted <= this.#start + this.#bytes.length) return;
-    const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(Math.max(length, WINDOW_BYTES), this.size - at)));
-    const read = bytes.length > 0 ? await this.#file.read(bytes, at) : 0;
+    const needed = Math.max(0, Math.min(Math.max(length, WINDOW_BYTES), this.size - at));
+    if (needed > this.#memory.length) this.#memory = Buffer.allocUnsafeSlow(needed);
+    const bytes = this.#memory.subarray(0, needed);
+    const read = needed > 0 ? await this.#file.read(bytes, at) : 0;
     this.#start = at;
     this.#bytes = bytes.subarray(0, read);
   }

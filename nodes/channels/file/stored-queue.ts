@@ -6,7 +6,7 @@ import { type Entry, EntryQueue, type EntrySnapshot } from "./entry-queue.js";
 import type { Range } from "./ranges.js";
 
 /** Bytes of events kept in memory after a put, while nobody before them waits on the disk. */
-const KEPT_BYTES = 8 * 1024 * 1024;
+const KEPT_BYTES = 4 * 1024 * 1024;
 /** Read on when less than this is left in memory. */
 const READ_BELOW_BYTES = 1024 * 1024;
 /** Of the log, read at once. */
