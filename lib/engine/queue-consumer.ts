@@ -115,6 +115,10 @@ class QueueTake implements Take {
     try {
       const committed = this.#ends.commit();
       if (committed) await committed;
+    } catch (error) {
+      // The channel could not note it: the events are there still, for whoever takes next.
+      this.#ends.rollback();
+      throw error;
     } finally {
       this.#ends.over();
     }
