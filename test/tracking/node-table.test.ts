@@ -446,6 +446,11 @@ const cases: readonly Case[] = [
     nodes: [core("subflow:sf", "n", [["s"]])],
   },
   {
+    name: "a node that sends new messages while it works on several",
+    nodes: [core("test-fresh", "n", [["f"]]), javascript("return { payload: msg.payload };", [["s"]], "f")],
+  },
+  { name: "a legacy node that sends later", nodes: [core("test-legacy", "n", [["s"]])] },
+  {
     name: "chain: change, function, switch, join, split",
     nodes: [
       core("change", "n", [["f"]], { rules: [] }),

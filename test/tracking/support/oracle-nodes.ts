@@ -9,9 +9,9 @@ import { createEvent } from "../../../lib/engine/event.js";
 import type * as FlowRuntimeModule from "../../../lib/palette/runtime/flow-runtime.js";
 import type * as RegisterModule from "../../../lib/palette/runtime/register.js";
 import type * as GuardsModule from "../../../lib/palette/runtime/tracking/guards.js";
-import type { NodeRed } from "../../../lib/palette/runtime/node-red.js";
+import type { NodeDefinition, NodeMessage, NodeRed, RedNode } from "../../../lib/palette/runtime/node-red.js";
 import { root } from "../../support/machine.js";
-import type { Feed, OracleReport } from "./oracle.js";
+import type { Feed, Misbehaviour, OracleReport } from "./oracle.js";
 
 const runtimeFile = (name: string): string => join(root, "dist", "lib", "palette", "runtime", `${name}.js`);
 
@@ -155,7 +155,39 @@ const sink: SinkComponent = {
 };
 
 interface Request {
-  readonly body: Feed & { readonly channel: string };
+  readonly body: Feed & { readonly channel: string; readonly misbehaviour: Misbehaviour };
+}
+
+interface Hooks {
+  add(name: string, hook: (event: unknown) => unknown): void;
+  remove(name: string): void;
+}
+
+const HOOKS = ["onSend", "preRoute", "preDeliver", "onReceive", "onComplete"] as const;
+let hooked = 0;
+
+/** Hooks of another module, each of which does what it should not to every seventh message. */
+function misbehave(hooks: Hooks, misbehaviour: Misbehaviour): void {
+  hooks.remove("*.foreign");
+  if (misbehaviour === "none") return;
+  let calls = 0;
+  for (const name of HOOKS) {
+    // What has been done with cannot be tried again, so nobody may drop that for ever.
+    const always = name === "onComplete";
+    hooks.add(`${name}.foreign`, (_event) => {
+      hooked++;
+      const now = ++calls % 7 === 0 && calls < 700;
+      switch (misbehaviour) {
+        case "delay":
+          return sleep(Math.random() * 3);
+        case "drop":
+          return now || always ? false : undefined;
+        case "throw":
+          if (now || always) throw new Error("a hook of another module");
+          return undefined;
+      }
+    });
+  }
 }
 
 interface Admin {
@@ -173,13 +205,38 @@ export default (red: NodeRed): void => {
   registerComponent(red, channel);
   registerComponent(red, sink);
 
+  /** Sends new messages, with no trace of those they were made of, while it works on several. */
+  function Fresh(this: RedNode, definition: NodeDefinition): void {
+    red.nodes.createNode(this, definition);
+    this.on("input", (message, send, done) => {
+      setTimeout(() => {
+        send({ payload: message.payload });
+        done();
+      }, Math.random() * 20);
+    });
+  }
+  red.nodes.registerType("test-fresh", Fresh);
+
+  /** A handler without `done`, as before Node-RED 1.0, which sends later. */
+  function Legacy(this: RedNode, definition: NodeDefinition): void {
+    red.nodes.createNode(this, definition);
+    const handler = (message: NodeMessage): void => void setTimeout(() => this.send(message), Math.random() * 20);
+    this.on("input", handler as never);
+  }
+  red.nodes.registerType("test-legacy", Legacy);
+
   const admin = red.httpAdmin as unknown as Admin;
   admin.post("/oracle/feed", ({ body }, response) => {
     channels.get(body.channel)?.feed(body);
     response.json({});
   });
+  admin.post("/oracle/hooks", ({ body }, response) => {
+    misbehave((red as NodeRed & { hooks: Hooks }).hooks, body.misbehaviour);
+    response.json({});
+  });
   admin.post("/oracle/forget", (_request, response) => {
     written.clear();
+    hooked = 0;
     sinks.clear();
     for (const one of channels.values())
       for (const list of [one.premature, one.rolledBack, one.committed]) list.length = 0;
@@ -197,6 +254,7 @@ export default (red: NodeRed): void => {
       written: Object.fromEntries(written),
       sinks: Object.fromEntries([...sinks].map(([id, seen]) => [id, Object.fromEntries(seen)])),
       kept: size,
+      hooked,
       installed,
     } satisfies OracleReport);
   });

@@ -14,6 +14,9 @@ export interface Feed {
   readonly text?: string;
 }
 
+/** What another module's hooks do to messages. */
+export type Misbehaviour = "none" | "delay" | "drop" | "throw";
+
 export interface OracleReport {
   readonly channels: Readonly<
     Record<
@@ -31,6 +34,8 @@ export interface OracleReport {
   readonly sinks: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Records and deliveries that tracking keeps. */
   readonly kept: number;
+  /** How often another module's hooks were called. */
+  readonly hooked: number;
   /** Whether the hooks are there. */
   readonly installed: boolean;
 }
@@ -100,6 +105,10 @@ export class Oracle {
 
   async feed(channel: string, feed: Feed): Promise<void> {
     await this.nodeRed.adminPost("/oracle/feed", { channel, ...feed });
+  }
+
+  async misbehave(misbehaviour: Misbehaviour): Promise<void> {
+    await this.nodeRed.adminPost("/oracle/hooks", { misbehaviour });
   }
 
   async report(): Promise<OracleReport> {
