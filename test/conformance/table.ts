@@ -1,3 +1,4 @@
+import { component as file } from "../../nodes/channels/file/component.js";
 import { component as memory } from "../../nodes/channels/memory/component.js";
 import { component as selector } from "../../nodes/routing/channel-selector/component.js";
 import { component as interceptors } from "../../nodes/routing/interceptors/component.js";
@@ -17,6 +18,7 @@ import type { ChannelSubject, ProcessorSubject, RouterSubject, SinkSubject, Sour
 
 const quick = { backoffSleepIncrement: 1, maxBackoffSleep: 2 };
 const noFarSide = "nothing arrives anywhere that could fail";
+const noByteCapacity = "as in Flume, bytes are limited by its disk alone";
 const cannotReplay = "its sender is told FAILED and may send again";
 
 export const sources: readonly SourceSubject[] = [
@@ -36,7 +38,19 @@ export const sources: readonly SourceSubject[] = [
   },
 ];
 
-export const channels: readonly ChannelSubject[] = [{ name: "memory", factory: () => channelFactory(memory) }];
+export const channels: readonly ChannelSubject[] = [
+  { name: "memory", factory: () => channelFactory(memory) },
+  {
+    name: "file",
+    factory: () => channelFactory(file, () => ({ minimumRequiredSpace: 1_048_576 })),
+    notAsked: {
+      "refuses a batch beyond its limit of bytes for ever, headers counted": noByteCapacity,
+      "makes a put wait for bytes as for events": noByteCapacity,
+      "says that it is full of bytes": noByteCapacity,
+      "gives every byte back, however a put or a take ends": noByteCapacity,
+    },
+  },
+];
 
 export const sinks: readonly SinkSubject[] = [
   {

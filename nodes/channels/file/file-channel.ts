@@ -107,8 +107,11 @@ export class FileChannel implements Channel {
 
   #prepared({ log, admission }: Opened, slot: StoredSlot, batch: EventBatch): Prepared {
     const { length } = batch;
+    let ended = false;
     return {
       commit: async () => {
+        if (ended) throw new Error("This put has already been ended.");
+        ended = true;
         try {
           if (length > 0) await log.put(slot, batch);
           else log.giveUp(slot);
@@ -119,6 +122,8 @@ export class FileChannel implements Channel {
         this.#context.counters.add("EventPutSuccessCount", length);
       },
       abort: () => {
+        if (ended) return;
+        ended = true;
         log.giveUp(slot);
         admission.release(length, 0);
       },
