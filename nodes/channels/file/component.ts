@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { ChannelComponent } from "../../../lib/engine/component.js";
-import { boolean, type ConfigOf, number, text } from "../../../lib/engine/properties.js";
+import { boolean, choice, type ConfigOf, number, secret, text } from "../../../lib/engine/properties.js";
+import { loadKeys } from "./encryption-keys.js";
 import { FileChannel, type FileChannelSettings } from "./file-channel.js";
 
 const properties = {
@@ -39,6 +40,14 @@ const properties = {
     shownWhen: { property: "useDualCheckpoints", is: [true] },
   }),
   maxFileSize: number(1_623_195_647, { flumeKey: "maxFileSize", min: 1_048_576, unit: "bytes", advanced: true }),
+  encryptionActiveKey: text("", { flumeKey: "encryption.activeKey", advanced: true }),
+  /** AES-256-GCM whichever is named: it also tells that nothing was changed. */
+  encryptionCipherProvider: choice(["AESGCM", "AESCTRNOPADDING"], "AESGCM", {
+    flumeKey: "encryption.cipherProvider",
+    advanced: true,
+  }),
+  encryptionKeyFile: text("", { flumeKey: "encryption.keyProvider.keyStoreFile", advanced: true }),
+  encryptionKeys: secret({ advanced: true }),
   /** Without effect, as in Flume's own later versions: there is one way to read the log, and it is the fast one. */
   useLogReplayV1: boolean(false, { flumeKey: "use-log-replay-v1", advanced: true }),
   useFastReplay: boolean(false, { flumeKey: "use-fast-replay", advanced: true }),
@@ -67,7 +76,12 @@ export function settingsOf(config: FileChannelConfig, storage: string): FileChan
     checkpointInterval: config.checkpointInterval,
     checkpointOnClose: config.checkpointOnClose,
     largestSegment: config.maxFileSize,
-    keys: undefined,
+    keys: () =>
+      loadKeys({
+        active: config.encryptionActiveKey,
+        secret: config.encryptionKeys,
+        file: config.encryptionKeyFile,
+      }),
   };
 }
 

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from "node:cry
 import { HeadraceError } from "../../../lib/engine/errors.js";
 
 const CIPHER = "aes-256-gcm";
-const KEY_BYTES = 32;
+export const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 export const KEY_CHECK_BYTES = 8;
 /** Follows the encrypted payload. */

@@ -5,6 +5,7 @@ import type { Channel, Consumer, Limits, Prepared } from "../../../lib/engine/co
 import { batchTooLarge, DeliveryError, HeadraceError, isHeadraceError, reasonOf } from "../../../lib/engine/errors.js";
 import { QueueConsumer } from "../../../lib/engine/queue-consumer.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
+import type { KeyRing } from "./encryption.js";
 import { FileLog, type LogSettings, type LogSurroundings } from "./file-log.js";
 import { realFileSystem } from "./file-system.js";
 import type { Damage } from "./recovery.js";
@@ -13,7 +14,9 @@ import type { StoredSlot } from "./stored-queue.js";
 /** Of one transaction: it is written by one call, from one piece of memory. */
 const MOST_TRANSACTION_BYTES = 256 * 1024 * 1024;
 
-export interface FileChannelSettings extends LogSettings {
+export interface FileChannelSettings extends Omit<LogSettings, "keys"> {
+  /** Read at each start: they may come from a file. */
+  readonly keys: () => Promise<KeyRing | undefined>;
   readonly capacity: number;
   readonly transactionCapacity: number;
   /** Seconds that a put waits for room. */
@@ -171,7 +174,7 @@ export class FileChannel implements Channel {
     try {
       for (const directory of all) locks.push(await this.#own(directory));
       const { log, damage, events } = await FileLog.open(
-        settings,
+        { ...settings, keys: await settings.keys() },
         {
           more: () => this.#wake(),
           lost: (count, where) => this.#lost(count, where),

@@ -26,7 +26,7 @@ export function fileSettings(folder: string, more: Partial<FileChannelSettings> 
     checkpointInterval: 3_600_000,
     checkpointOnClose: true,
     largestSegment: 1024 * 1024,
-    keys: undefined,
+    keys: () => Promise.resolve(undefined),
     ...more,
   };
 }
