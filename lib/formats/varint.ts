@@ -3,7 +3,7 @@
  * first. Kafka: DefaultRecord, `Varint` and `Varlong` of the protocol guide; Avro 1.11 specification, "int and long".
  */
 
-/** Bytes that `value` takes: any whole number of up to 53 bits. */
+/** Bytes that `value` takes: any whole number of up to 51 bits, and its sign. */
 export function varintSize(value: number): number {
   let rest = zigzag(value);
   let size = 1;

@@ -298,6 +298,12 @@ export class KafkaJsProducer implements KafkaProducer {
     for (const batch of batches) {
       const { queue } = batch;
       batch.unclear ||= unclear;
+      if (isTooLarge(error) && batch.writer.count > 1) {
+        // The topic takes less at once than we thought.
+        queue.limit = Math.max(SMALLEST_LIMIT, Math.ceil(batch.writer.size / 2));
+        batch.split();
+        continue;
+      }
       if (passing && now < batch.deadline) {
         queue.retryAt = now + Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** queue.failures++);
         continue;
@@ -306,7 +312,10 @@ export class KafkaJsProducer implements KafkaProducer {
       if (batch.unclear) this.#producerId = undefined;
       batch.failed(this.#verdict(batch, error));
     }
-    if (!passing) return;
+    if (!passing) {
+      this.pump();
+      return;
+    }
     this.#trouble.begins(translateError(error, this.#settings.connection, batches[0]?.queue.topic ?? ""));
     if (!numbering) await this.#refresh();
     this.pump();
@@ -314,18 +323,10 @@ export class KafkaJsProducer implements KafkaProducer {
 
   #verdict(batch: PendingBatch, error: unknown): DeliveryError {
     const { queue, writer, firstIndex } = batch;
-    const { type } = asKafkaJsError(error);
-    if (type !== "MESSAGE_TOO_LARGE" && type !== "RECORD_LIST_TOO_LARGE") {
-      return produceError(error, this.#settings.connection, queue.topic);
-    }
+    if (!isTooLarge(error)) return produceError(error, this.#settings.connection, queue.topic);
     const parameters = { topic: queue.topic, bytes: writer.size };
-    if (writer.count === 1) {
-      const reason = new HeadraceError("FLUME_KAFKA_MESSAGE_TOO_LARGE", parameters);
-      return new DeliveryError(reason.code, { retry: "never", parameters, refused: new Map([[firstIndex, reason]]) });
-    }
-    // The topic takes less at once than we thought: its owner sends the same again, in smaller batches.
-    queue.limit = Math.max(1_000, Math.floor(writer.size / 2));
-    return new DeliveryError("FLUME_KAFKA_MESSAGE_TOO_LARGE", { parameters });
+    const reason = new HeadraceError("FLUME_KAFKA_MESSAGE_TOO_LARGE", parameters);
+    return new DeliveryError(reason.code, { retry: "never", parameters, refused: new Map([[firstIndex, reason]]) });
   }
 
   /** Asks who leads what now; from the addresses of the settings again when nobody known answers. */
@@ -359,6 +360,8 @@ export class KafkaJsProducer implements KafkaProducer {
   }
 }
 
+/** A batch is not cut for less, in bytes. */
+const SMALLEST_LIMIT = 1_000;
 const UNKNOWN_ERROR = -1;
 const LEADER_NOT_AVAILABLE = 5;
 const DUPLICATE_SEQUENCE_NUMBER = 46;
@@ -405,10 +408,20 @@ class Put implements KafkaPut, BatchOwner {
     this.#end(batch);
   }
 
+  split(batch: PendingBatch, into: readonly PendingBatch[]): void {
+    this.#open.delete(batch);
+    for (const part of into) this.#open.add(part);
+  }
+
   #end(batch: PendingBatch): void {
     this.#open.delete(batch);
     if (this.#open.size === 0) this.#settled?.();
   }
+}
+
+function isTooLarge(error: unknown): boolean {
+  const { type } = asKafkaJsError(error);
+  return type === "MESSAGE_TOO_LARGE" || type === "RECORD_LIST_TOO_LARGE";
 }
 
 function fitting(batches: readonly PendingBatch[]): readonly PendingBatch[] {

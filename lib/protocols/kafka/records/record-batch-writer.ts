@@ -53,6 +53,11 @@ export class RecordBatchWriter {
     return this.#end;
   }
 
+  /** The records so far, as they were written. Valid until the next one is added. */
+  get records(): Buffer {
+    return this.#bytes.subarray(BATCH_OVERHEAD, this.#end);
+  }
+
   /**
    * Adds a record, unless the batch would grow beyond `limit` bytes by it; the first record is always taken.
    * @returns whether it was added

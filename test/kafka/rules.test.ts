@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { isHeadraceError } from "../../lib/engine/errors.js";
+import { assign } from "../../lib/protocols/kafka/kafkajs/assignors.js";
+import { DeliveredOffsets } from "../../lib/protocols/kafka/kafkajs/delivered-offsets.js";
+import { partitionRule } from "../../lib/protocols/kafka/partition-rule.js";
+import { consumerOverrides, producerOverrides } from "../../lib/protocols/kafka/pass-through.js";
+import { topicTemplate } from "../../nodes/sinks/kafka/topic-template.js";
+
+const refused = (code: string) => (error: unknown) => isHeadraceError(error) && error.code === code;
+const row = (property: string, value: string) => [{ property, value }];
+
+describe("Kafka: pass-through properties", () => {
+  it("are translated where there is an equal", () => {
+    assert.deepEqual(producerOverrides(row("max.request.size", "2000")), { maxBatchBytes: 2000 });
+    assert.deepEqual(producerOverrides(row("kafka.producer.compression.type", "LZ4")), { compression: "lz4" });
+    assert.deepEqual(producerOverrides(row("linger.ms", "5")), {});
+    assert.deepEqual(consumerOverrides(row("isolation.level", "read_committed")), { readCommitted: true });
+    const java = "org.apache.kafka.clients.consumer.RoundRobinAssignor";
+    assert.deepEqual(consumerOverrides(row("partition.assignment.strategy", java)), { assignors: ["roundrobin"] });
+    assert.deepEqual(consumerOverrides(row("enable.auto.commit", "false")), {});
+  });
+
+  it("are refused by name where there is none", () => {
+    for (const name of ["transactional.id", "interceptor.classes", "sasl.jaas.config", "no.such.thing"]) {
+      assert.throws(
+        () => producerOverrides(row(name, "x")),
+        (error) => {
+          assert.ok(refused("FLUME_KAFKA_PROPERTY_UNSUPPORTED")(error));
+          return String(error).includes(`kafka.producer.${name}`);
+        },
+      );
+    }
+    const wrong = refused("FLUME_KAFKA_PROPERTY_VALUE");
+    assert.throws(() => consumerOverrides(row("enable.auto.commit", "true")), wrong);
+    assert.throws(() => consumerOverrides(row("fetch.max.bytes", "many")), wrong);
+    assert.throws(() => consumerOverrides(row("partition.assignment.strategy", "StickyAssignor")), wrong);
+    assert.throws(() => producerOverrides(row("value.serializer", "my.Own")), wrong);
+  });
+});
+
+describe("Kafka: who reads what", () => {
+  const members = ["b", "a", "c"].map((memberId) => ({ memberId, topics: ["t", "u"] }));
+  const partitions = new Map([
+    ["t", 4],
+    ["u", 1],
+  ]);
+
+  it("range, as Java's RangeAssignor", () => {
+    assert.deepEqual(Object.fromEntries(assign("range", members, partitions)), {
+      a: { t: [0, 1], u: [0] },
+      b: { t: [2] },
+      c: { t: [3] },
+    });
+  });
+
+  it("in turn, as Java's RoundRobinAssignor", () => {
+    assert.deepEqual(Object.fromEntries(assign("roundrobin", members, partitions)), {
+      a: { t: [0, 3] },
+      b: { t: [1], u: [0] },
+      c: { t: [2] },
+    });
+  });
+
+  it("only topics that a member has asked for", () => {
+    const uneven = [
+      { memberId: "a", topics: ["t"] },
+      { memberId: "b", topics: ["u"] },
+    ];
+    for (const name of ["range", "roundrobin"] as const) {
+      assert.deepEqual(Object.fromEntries(assign(name, uneven, partitions)), { a: { t: [0, 1, 2, 3] }, b: { u: [0] } });
+    }
+  });
+});
+
+describe("Kafka: offsets", () => {
+  it("are due up to the first run that is not done", () => {
+    const offsets = new DeliveredOffsets(10);
+    const [first, second, third] = [offsets.hand(10, 20), offsets.hand(20, 30), offsets.hand(30, 40)];
+    offsets.done(second);
+    assert.equal(offsets.due, undefined);
+    offsets.done(first);
+    assert.equal(offsets.due, 30);
+    offsets.committed(30);
+    assert.equal(offsets.due, undefined);
+    const [one, other] = offsets.split(third, 33);
+    offsets.done(other);
+    assert.equal(offsets.due, undefined);
+    assert.ok(offsets.open);
+    offsets.done(one);
+    assert.equal(offsets.due, 40);
+    assert.ok(!offsets.open);
+  });
+});
+
+describe("Kafka: partitions and topics", () => {
+  it("the header beats the fixed partition, and what is no partition is refused", () => {
+    assert.equal(partitionRule(-1, ""), undefined);
+    const rule = partitionRule(1, "p");
+    assert.equal(rule?.({}, "t", 3), 1);
+    assert.equal(rule?.({ p: "2" }, "t", 3), 2);
+    for (const p of ["3", "-1", "x", "", "1.5"]) {
+      assert.throws(() => rule?.({ p }, "t", 3), refused("FLUME_KAFKA_PARTITION_INVALID"));
+    }
+    assert.equal(partitionRule(-1, "p")?.({}, "t", 3), undefined);
+  });
+
+  it("names with headers and times", () => {
+    const timestamp = String(new Date(2024, 0, 5, 7, 8, 9).getTime());
+    assert.equal(topicTemplate("logs")({}), "logs");
+    assert.equal(topicTemplate("logs-%{app}-%Y%m%d-%H")({ app: "web", timestamp }), "logs-web-20240105-07");
+    assert.equal(topicTemplate("d%j")({ timestamp }), "d005");
+    assert.throws(() => topicTemplate("%Q"), refused("FLUME_KAFKA_PROPERTY_VALUE"));
+    assert.throws(() => topicTemplate("a b"), refused("FLUME_KAFKA_TOPIC_INVALID"));
+    assert.throws(() => topicTemplate("%{app}")({ app: "../x" }), refused("FLUME_KAFKA_TOPIC_INVALID"));
+    assert.throws(() => topicTemplate("l-%Y")({}), refused("FLUME_KAFKA_TOPIC_TIME"));
+  });
+});

@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { batchOf } from "../../lib/engine/batch.js";
+import { NEVER } from "../../lib/engine/delivery.js";
+import { channelFull } from "../../lib/engine/errors.js";
+import { copyHeaders, createEvent } from "../../lib/engine/event.js";
+import { numberBatch, textBatch } from "../support/event-batches.js";
+import { eventually } from "../support/eventually.js";
+import { TestOutlet } from "../support/outlets.js";
+import { kafkaSink, kafkaSource } from "./support/subjects.js";
+import { type SuiteKafka, useKafka } from "./support/suite-kafka.js";
+
+async function write(suite: SuiteKafka, topic: string, ...batches: ReturnType<typeof textBatch>[]): Promise<void> {
+  const sink = kafkaSink(suite.context(), { topic });
+  await sink.start();
+  for (const batch of batches) await sink.write(batch, NEVER);
+  await sink.stop();
+}
+
+const sorted = (bodies: readonly string[]): string[] => bodies.toSorted((a, b) => Number(a) - Number(b));
+const numbers = (first: number, length: number): string[] => Array.from({ length }, (_, i) => String(first + i));
+
+describe("Kafka source", function () {
+  this.timeout(60_000);
+  const suite = useKafka();
+
+  it("sets the headers that Flume sets", async () => {
+    const topic = await suite().topic();
+    const producer = suite().kafka.producer();
+    await producer.connect();
+    const headers = { from: ["a", "b"], other: "c" };
+    await producer.send({
+      topic,
+      messages: [{ key: "k", value: "body", headers, timestamp: "1000" }, { value: null }],
+    });
+    await producer.disconnect();
+    const source = kafkaSource(suite().context(), {
+      topics: topic,
+      headers: [{ flumeHeader: "host", kafkaHeader: "from" }],
+    });
+    const out = new TestOutlet();
+    await source.start(out);
+    await eventually(() => out.events === 2, { within: 20_000 });
+    await source.stop();
+    const [first, second] = out.accepted.flatMap((batch) => [...batch]);
+    assert.equal(first?.body.toString(), "body");
+    const expected = { timestamp: "1000", host: "b", topic, partition: "0", offset: "0", key: "k" };
+    assert.deepEqual({ ...first?.headers }, expected);
+    assert.equal(second?.body.length, 0);
+    assert.equal(second?.headers["offset"], "1");
+    assert.equal(second?.headers["key"], undefined);
+  });
+
+  it("keeps what an event in Flume's format has, and deals with records that are none", async () => {
+    const topic = await suite().topic();
+    const sink = kafkaSink(suite().context(), { topic, useFlumeEventFormat: true, allowTopicOverride: false });
+    await sink.start();
+    const own = Object.assign(copyHeaders(), { timestamp: "7", topic: "elsewhere", offset: "x", key: "k" });
+    await sink.write(batchOf([createEvent(Buffer.from("good"), own)]), NEVER);
+    await sink.stop();
+    await write(suite(), topic, textBatch("plain text"));
+    for (const malformed of ["drop", "raw", "block"] as const) {
+      const context = suite().context();
+      const source = kafkaSource(context, { topics: topic, groupId: malformed, useFlumeEventFormat: true, malformed });
+      const out = new TestOutlet();
+      await source.start(out);
+      if (malformed === "block") {
+        await eventually(() => context.reports.length > 0, { within: 20_000, what: "report" });
+        assert.equal((context.reports[0] as { code?: string }).code, "FLUME_KAFKA_RECORDS_UNREADABLE");
+        assert.equal(out.events, 0);
+      } else {
+        await eventually(() => out.events === (malformed === "drop" ? 1 : 2), { within: 20_000, what: malformed });
+      }
+      await source.stop();
+      const [first, second] = out.accepted.flatMap((batch) => [...batch]);
+      if (malformed !== "block") {
+        const { timestamp, topic: where, offset, partition, key } = first?.headers ?? {};
+        assert.deepEqual([timestamp, where, offset, partition, key], ["7", "elsewhere", "x", "0", "k"]);
+      }
+      assert.equal(second?.body.toString(), malformed === "raw" ? "plain text" : undefined);
+      const expected = malformed === "block" ? [-1] : [2];
+      assert.deepEqual(await suite().committed(malformed, topic), expected, malformed);
+    }
+  });
+
+  it("commits after delivery, up to the first that is not delivered, and delivers that again", async () => {
+    const topic = await suite().topic();
+    await write(suite(), topic, numberBatch(0, 40));
+    const context = suite().context();
+    const settings = {
+      topics: topic,
+      groupId: "careful",
+      batchSize: 10,
+      backoffSleepIncrement: 50,
+      maxBackoffSleep: 50,
+    };
+    const source = kafkaSource(context, settings);
+    const out = new TestOutlet();
+    out.rejections.push(undefined, ...Array.from({ length: 12 }, () => channelFull(1, 1)));
+    await source.start(out);
+    await eventually(async () => (await suite().committed("careful", topic))[0] === 10, {
+      within: 20_000,
+      what: "first commit",
+    });
+    assert.equal(out.events, 10);
+    await eventually(() => out.events === 40, { within: 20_000, what: "all events" });
+    assert.deepEqual(out.bodies, numbers(0, 40));
+    await eventually(async () => (await suite().committed("careful", topic))[0] === 40, { what: "last commit" });
+    await source.stop();
+    assert.ok(context.reports.some((error) => (error as { code?: string } | undefined)?.code === "FLUME_CHANNEL_FULL"));
+    assert.equal(context.reports.at(-1), undefined);
+  });
+
+  it("begins again where it stopped, with what was not accepted", async () => {
+    const topic = await suite().topic();
+    await write(suite(), topic, numberBatch(0, 30));
+    const settings = {
+      topics: topic,
+      groupId: "restart",
+      batchSize: 10,
+      backoffSleepIncrement: 10_000,
+      maxBackoffSleep: 10_000,
+    };
+    const first = kafkaSource(suite().context(), settings);
+    const before = new TestOutlet();
+    before.rejections.push(undefined, channelFull(1, 1));
+    await first.start(before);
+    await eventually(() => before.events === 10, { within: 20_000 });
+    await first.stop();
+    const second = kafkaSource(suite().context(), settings);
+    const after = new TestOutlet();
+    await second.start(after);
+    await eventually(() => after.events === 20, { within: 20_000 });
+    await second.stop();
+    assert.deepEqual([...before.bodies, ...after.bodies], numbers(0, 30));
+  });
+
+  it("shares partitions with another member, gives them back, and a late commit of a revoked one fails", async () => {
+    const topic = await suite().topic(4);
+    const batches = Array.from({ length: 8 }, (_, i) => numberBatch(i * 10, 10));
+    await write(suite(), topic, ...batches);
+    const quick = [
+      { property: "session.timeout.ms", value: "10000" },
+      { property: "heartbeat.interval.ms", value: "200" },
+      // What is under way holds the rebalance up for half of this at most.
+      { property: "max.poll.interval.ms", value: "1000" },
+    ];
+    const settings = { topics: topic, groupId: "shared", batchSize: 10, consumerProperties: quick, maxInFlight: 2 };
+    const context = suite().context("first");
+    const first = kafkaSource(context, settings);
+    const stuck = new TestOutlet();
+    let release = (): void => undefined;
+    stuck.gate = new Promise<void>((resolve) => (release = resolve));
+    await first.start(stuck);
+    await eventually(() => stuck.underWay === 2, { within: 20_000, what: "deliveries under way" });
+
+    const second = kafkaSource(suite().context("second"), settings);
+    const free = new TestOutlet();
+    await second.start(free);
+    // It gets its part of the partitions although the first one does not let go of what it has under way.
+    await eventually(() => free.events > 0, { within: 30_000, what: "events of the second member" });
+    release();
+    stuck.gate = undefined;
+    const all = () => new Set([...stuck.bodies, ...free.bodies]);
+    await eventually(() => all().size === 80, { within: 30_000, what: "all events" });
+    assert.ok(
+      context.lines.some((line) => /another member/.test(line)),
+      "the late commit was refused",
+    );
+    const twice = stuck.events + free.events - 80;
+    assert.ok(twice >= 0 && twice <= 20, `${twice} events twice: no more than were under way`);
+
+    await first.stop();
+    await write(suite(), topic, numberBatch(100, 10), numberBatch(110, 10), numberBatch(120, 10), numberBatch(130, 10));
+    await eventually(() => free.bodies.filter((body) => Number(body) >= 100).length === 40, {
+      within: 30_000,
+      what: "the rest",
+    });
+    await second.stop();
+  });
+
+  it("reads topics by pattern, new ones too", async () => {
+    await suite().admin.createTopics({ topics: [{ topic: "pattern-a" }] });
+    await write(suite(), "pattern-a", textBatch("1"));
+    const source = kafkaSource(suite().context(), {
+      topicsRegex: "pattern-[ab]",
+      consumerProperties: [{ property: "metadata.max.age.ms", value: "300" }],
+    });
+    const out = new TestOutlet();
+    await source.start(out);
+    await eventually(() => out.events === 1, { within: 20_000 });
+    await suite().admin.createTopics({ topics: [{ topic: "pattern-b" }, { topic: "pattern-c" }] });
+    await write(suite(), "pattern-c", textBatch("3"));
+    await write(suite(), "pattern-b", textBatch("2"));
+    await eventually(() => out.events === 2, { within: 20_000, what: "event of the new topic" });
+    await source.stop();
+    assert.deepEqual(sorted(out.bodies), ["1", "2"]);
+  });
+
+  it("leaves out aborted transactions when committed records are wanted", async () => {
+    const topic = await suite().topic();
+    const producer = suite().kafka.producer({ transactionalId: "tx", maxInFlightRequests: 1, idempotent: true });
+    await producer.connect();
+    for (const [value, end] of [
+      ["1", "commit"],
+      ["2", "abort"],
+      ["3", "commit"],
+    ] as const) {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic, messages: [{ value }, { value }] });
+      await transaction[end]();
+    }
+    await producer.disconnect();
+    const read = async (level: string, events: number): Promise<string[]> => {
+      const consumerProperties = [{ property: "isolation.level", value: level }];
+      const source = kafkaSource(suite().context(), { topics: topic, groupId: level, consumerProperties });
+      const out = new TestOutlet();
+      await source.start(out);
+      await eventually(() => out.events === events, { within: 20_000, what: level });
+      await source.stop();
+      return out.bodies;
+    };
+    assert.deepEqual(await read("read_committed", 4), ["1", "1", "3", "3"]);
+    assert.deepEqual(await read("read_uncommitted", 6), ["1", "1", "2", "2", "3", "3"]);
+  });
+
+  it("says what is wrong: no topic, a property, no offset", async () => {
+    const context = suite().context();
+    await assert.rejects(kafkaSource(context, { topics: " , " }).start(new TestOutlet()), {
+      code: "FLUME_KAFKA_TOPICS_MISSING",
+    });
+    const consumerProperties = [{ property: "group.instance.id", value: "a" }];
+    await assert.rejects(kafkaSource(context, { topics: "x", consumerProperties }).start(new TestOutlet()), {
+      code: "FLUME_KAFKA_PROPERTY_UNSUPPORTED",
+    });
+    const topic = await suite().topic();
+    const source = kafkaSource(context, { topics: topic, groupId: "none", autoOffsetReset: "none" });
+    await source.start(new TestOutlet());
+    await eventually(() => context.reports.length > 0, { within: 20_000, what: "report" });
+    assert.equal((context.reports[0] as { code?: string }).code, "FLUME_KAFKA_NO_OFFSET");
+    await source.stop();
+  });
+});
