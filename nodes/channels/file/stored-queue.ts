@@ -2,7 +2,7 @@ import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { Limits } from "../../../lib/engine/contracts.js";
 import { EventQueue, type Piece } from "../../../lib/engine/event-queue.js";
 import type { TakenFrom } from "../../../lib/engine/queue-consumer.js";
-import { type Entry, EntryQueue, type EntrySnapshot } from "./entry-queue.js";
+import type { Entry, EntryQueue, EntrySnapshot } from "./entry-queue.js";
 import type { Range } from "./ranges.js";
 
 /** Bytes of events kept in memory after a put, while nobody before them waits on the disk. */

@@ -42,7 +42,7 @@ function isEmpty(bytes: Buffer): boolean {
 function recordsOf(bytes: Buffer): number[] {
   const places = [DATA_START];
   for (;;) {
-    const at = places.at(-1) as number;
+    const at = places.at(-1) ?? 0;
     if (at + HEADER_BYTES > bytes.length || bytes.readUInt32LE(at + 12) === 0) return places;
     places.push(at + HEADER_BYTES + bytes.readUInt32LE(at + 16));
   }
@@ -75,9 +75,9 @@ describe("file channel with damaged files", function () {
     const whole = Buffer.from(disk.content(log));
     const records = recordsOf(whole);
     assert.equal(records.length, PUTS + 1);
-    const end = records[PUTS] as number;
-    const last = records[PUTS - 1] as number;
-    for (let cut = records[PUTS - 2] as number; cut <= end; cut++) {
+    const end = records[PUTS] ?? 0;
+    const last = records[PUTS - 1] ?? 0;
+    for (let cut = records[PUTS - 2] ?? 0; cut <= end; cut++) {
       const copy = disk.copy();
       copy.replace(log, whole.subarray(0, cut));
       const left = cut === end ? PUTS : cut >= last ? PUTS - 1 : PUTS - 2;
@@ -85,7 +85,7 @@ describe("file channel with damaged files", function () {
       assert.deepEqual(numbers, ALL.slice(0, left * EVENTS), `cut at ${cut}`);
       const clean = cut === end || records.includes(cut);
       assert.equal(damaged, clean ? 0 : 1, `cut at ${cut}`);
-      const start = records[left] as number;
+      const start = records[left] ?? 0;
       if (!clean) {
         const [damage] = opened.channel.damage;
         assert.deepEqual([damage?.offset, damage?.bytes, damage?.torn], [start, cut - start, true], `cut at ${cut}`);
@@ -102,16 +102,16 @@ describe("file channel with damaged files", function () {
     const whole = disk.content(log);
     const records = recordsOf(whole);
     const random = randomFrom(7);
-    for (let at = 0; at < (records[PUTS] as number); at++) {
+    for (let at = 0; at < (records[PUTS] ?? 0); at++) {
       // Between the header's two copies there is nothing.
       if (at >= 512 && at < 2048) continue;
       if (at >= 2560 && at < DATA_START) continue;
       const copy = disk.copy();
       const bytes = Buffer.from(whole);
-      bytes[at] = (bytes[at] as number) ^ (1 << Math.floor(random() * 8));
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << Math.floor(random() * 8));
       copy.replace(log, bytes);
       const record = records.findIndex((start, i) => at >= start && at < (records[i + 1] ?? 0));
-      const inPayload = record >= 0 && at >= (records[record] as number) + HEADER_BYTES;
+      const inPayload = record >= 0 && at >= (records[record] ?? 0) + HEADER_BYTES;
       const gone = inPayload ? range(record * EVENTS, (record + 1) * EVENTS) : [];
       const { numbers, damaged, lost } = await found(copy);
       assert.deepEqual(
@@ -128,7 +128,7 @@ describe("file channel with damaged files", function () {
     const log = logOf(disk);
     const whole = disk.content(log);
     const records = recordsOf(whole);
-    const end = records[PUTS] as number;
+    const end = records[PUTS] ?? 0;
     const random = randomFrom(11);
     for (let i = 0; i < 300; i++) {
       const copy = disk.copy();
@@ -139,7 +139,7 @@ describe("file channel with damaged files", function () {
       copy.replace(log, bytes);
       const { numbers } = await found(copy);
       for (let record = 0; record < PUTS; record++) {
-        const untouched = to <= (records[record] as number) || from >= (records[record + 1] as number);
+        const untouched = to <= (records[record] ?? 0) || from >= (records[record + 1] ?? 0);
         const own = range(record * EVENTS, (record + 1) * EVENTS);
         const there = own.filter((number) => numbers.includes(number)).length;
         if (untouched) assert.equal(there, EVENTS, `record ${record} of ${from}–${to}`);
@@ -194,7 +194,7 @@ describe("file channel with damaged files", function () {
       "one byte short": (disk) => disk.replace(checkpoint, Buffer.from(disk.content(checkpoint).subarray(0, -1))),
       "a bit flipped": (disk) => {
         const bytes = Buffer.from(disk.content(checkpoint));
-        bytes[60] = (bytes[60] as number) ^ 4;
+        bytes[60] = (bytes[60] ?? 0) ^ 4;
         disk.replace(checkpoint, bytes);
       },
       "a temporary file left over": (disk) => disk.replace(`${checkpoint}.tmp`, Buffer.from("half a checkp")),
@@ -234,7 +234,7 @@ describe("file channel with damaged files", function () {
         const log = logOf(next);
         // With the checkpoint known to be good, what lies before it is not read again, so this is not seen …
         const bytes = Buffer.from(next.content(log));
-        bytes[DATA_START + HEADER_BYTES + 20] = (bytes[DATA_START + HEADER_BYTES + 20] as number) ^ 1;
+        bytes[DATA_START + HEADER_BYTES + 20] = (bytes[DATA_START + HEADER_BYTES + 20] ?? 0) ^ 1;
         next.replace(log, bytes);
         const { channel: reopened, context } = await open(next, more);
         assert.equal(reopened.size, ALL.length);

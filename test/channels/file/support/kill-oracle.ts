@@ -74,10 +74,7 @@ export class KillOracle {
 
   #compare(found: readonly number[]): void {
     for (let i = 1; i < found.length; i++) {
-      assert.ok(
-        (found[i] as number) > (found[i - 1] as number),
-        `out of order, or twice: ${found[i - 1]}, ${found[i]}`,
-      );
+      assert.ok((found[i] ?? 0) > (found[i - 1] ?? 0), `out of order, or twice: ${found[i - 1]}, ${found[i]}`);
     }
     const there = new Set(found);
     for (const number of this.#held) assert.ok(there.has(number), `acknowledged and lost: ${number}`);
@@ -96,7 +93,7 @@ export class KillOracle {
 function expand(bounds: readonly number[]): number[] {
   const numbers: number[] = [];
   for (let i = 0; i + 1 < bounds.length; i += 2) {
-    for (let number = bounds[i] as number; number < (bounds[i + 1] as number); number++) numbers.push(number);
+    for (let number = bounds[i] ?? 0; number < (bounds[i + 1] ?? 0); number++) numbers.push(number);
   }
   return numbers;
 }

@@ -1,0 +1,73 @@
+import { stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { type DirectoryLock, lockDirectory } from "../../../nodes/channels/file/directory-lock.js";
+import type { KeyRing } from "../../../nodes/channels/file/encryption.js";
+import { loadKeys } from "../../../nodes/channels/file/encryption-keys.js";
+import { noFailpoint } from "../../../nodes/channels/file/failpoints.js";
+import { realFileSystem } from "../../../nodes/channels/file/file-system.js";
+import { type Recovered, recover, type RecoverySettings } from "../../../nodes/channels/file/recovery.js";
+import { HeadraceError } from "../../engine/errors.js";
+
+/** Where a channel keeps what it holds. */
+export interface Storage {
+  readonly directories: readonly string[];
+  readonly checkpointDirectory: string;
+  readonly keys: KeyRing | undefined;
+}
+
+/** `given`: the folder of a channel, with `data` and `checkpoint` in it, or its data directories. */
+export async function findStorage(
+  given: readonly string[],
+  checkpoint: string | undefined,
+  keyFile: string | undefined,
+): Promise<Storage> {
+  const directories: string[] = [];
+  for (const directory of given) {
+    const path = resolve(directory);
+    if (!(await isDirectory(path))) {
+      throw new HeadraceError("FLUME_DIRECTORY_UNUSABLE", { directory: path, reason: "there is no such directory" });
+    }
+    const data = join(path, "data");
+    directories.push((await isDirectory(data)) ? data : path);
+  }
+  const beside = join(dirname(directories[0] as string), "checkpoint");
+  return {
+    directories,
+    checkpointDirectory: checkpoint === undefined ? beside : resolve(checkpoint),
+    keys: keyFile === undefined ? undefined : await loadKeys({ active: "", secret: "", file: keyFile }),
+  };
+}
+
+/** Runs `work` while no channel can open the directories. */
+export async function owned<T>(storage: Storage, work: () => Promise<T>): Promise<T> {
+  const locks: DirectoryLock[] = [];
+  try {
+    for (const directory of storage.directories) locks.push(await lockDirectory(directory));
+    return await work();
+  } finally {
+    for (const lock of locks) await lock.release();
+  }
+}
+
+/** What the log holds; changes nothing. Without the checkpoint everything is read, so all damage is found. */
+export function readStorage(
+  { directories, checkpointDirectory, keys }: Storage,
+  how: Pick<RecoverySettings, "onRecord"> & { withCheckpoint: boolean },
+): Promise<Recovered> {
+  return recover({
+    fileSystem: realFileSystem,
+    directories,
+    checkpointDirectories: how.withCheckpoint ? [checkpointDirectory] : [],
+    keys,
+    at: noFailpoint,
+    readOnly: true,
+    ...(how.onRecord ? { onRecord: how.onRecord } : {}),
+  });
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+}

@@ -1,0 +1,143 @@
+import { strict as assert } from "node:assert";
+import { spawnSync } from "node:child_process";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { batchOf } from "../../lib/engine/batch.js";
+import { copyHeaders, createEvent } from "../../lib/engine/event.js";
+import { HEADER_BYTES } from "../../nodes/channels/file/record.js";
+import { DATA_START } from "../../nodes/channels/file/segment.js";
+import { events, openChannel, put } from "../channels/file/support/channels.js";
+import { node24 } from "../support/machine.js";
+import { useTempDir } from "../support/temp-dir.js";
+
+const headrace = join(__dirname, "..", "..", "lib", "agent", "headrace.js");
+
+function run(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(node24, [headrace, ...args]);
+  return { status, out: stdout.toString(), bytes: stdout, errors: stderr.toString() };
+}
+
+describe("headrace channel", function () {
+  this.timeout(30_000);
+  const dir = useTempDir();
+
+  /** Three transactions, the second with headers and a body that is no text; the first event is taken. */
+  async function channelWithEvents(): Promise<void> {
+    const { channel } = await openChannel(dir().path);
+    await put(channel, events(0, 3));
+    const headers = copyHeaders();
+    headers["host"] = "größer";
+    await put(channel, batchOf([createEvent(Buffer.from([0xff, 0, 1]), headers)]));
+    await put(channel, events(3, 2));
+    const consumer = channel.connect({ id: "one", maxLeases: 1 });
+    const take = await consumer.take({ events: 1, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(1000));
+    await take?.commit();
+    await channel.stop();
+  }
+
+  const waiting = [
+    { headers: {}, body: "1" },
+    { headers: {}, body: "2" },
+    { headers: { host: "größer" }, bodyBase64: "/wAB" },
+    { headers: {}, body: "3" },
+    { headers: {}, body: "4" },
+  ];
+  const lines = (text: string) =>
+    text
+      .trim()
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line): unknown => JSON.parse(line));
+
+  /** Flips a bit in the body of the first transaction. */
+  async function damage(): Promise<void> {
+    const folder = dir().file("data");
+    for (const name of await readdir(folder)) {
+      if (!name.startsWith("log-")) continue;
+      const bytes = await readFile(join(folder, name));
+      if (bytes.length <= DATA_START || bytes[DATA_START] === 0) continue;
+      const at = DATA_START + HEADER_BYTES + 14;
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      await writeFile(join(folder, name), bytes);
+      return;
+    }
+  }
+
+  it("inspect tells what is in it", async () => {
+    await channelWithEvents();
+    const { status, out } = run("channel", "inspect", dir().path, "--json");
+    assert.equal(status, 0);
+    const report = JSON.parse(out) as Record<string, unknown>;
+    assert.deepEqual(
+      [report["events"], report["transactions"], report["putSoFar"], report["oldest"], report["fromCheckpoint"]],
+      [5, 3, 6, 1, true],
+    );
+    assert.match(run("channel", "inspect", dir().path).out, /^5 events in 3 transactions/);
+  });
+
+  it("verify finds what is damaged and changes nothing; repair sets it aside", async () => {
+    await channelWithEvents();
+    assert.deepEqual([run("channel", "verify", dir().path).status], [0]);
+    await damage();
+    const before = await readdir(dir().file("data"));
+    const { status, out } = run("channel", "verify", dir().path);
+    assert.equal(status, 1);
+    assert.match(out, /damaged at 4096, \d+ bytes, 2 events/);
+    assert.deepEqual(await readdir(dir().file("data")), before);
+    const repaired = run("channel", "repair", dir().path);
+    assert.equal(repaired.status, 1);
+    assert.match(repaired.out, /3 events waiting; 1 parts set aside/);
+    assert.equal((await readdir(dir().file("data", "set-aside"))).length, 1);
+    assert.deepEqual(lines(run("channel", "export", dir().path).out), waiting.slice(2));
+  });
+
+  it("export writes the events in order and leaves them there", async () => {
+    await channelWithEvents();
+    for (let i = 0; i < 2; i++) {
+      const { status, out } = run("channel", "export", dir().path);
+      assert.equal(status, 0);
+      assert.deepEqual(lines(out), waiting);
+    }
+    const { bytes } = run("channel", "export", dir().path, "--format", "avro");
+    assert.equal(bytes.subarray(0, 4).toString("latin1"), "Obj\u0001");
+    assert.ok(bytes.includes(Buffer.from([0xff, 0, 1])));
+  });
+
+  it("drain writes them and takes them", async () => {
+    await channelWithEvents();
+    const file = dir().file("events.jsonl");
+    const { status, errors } = run("channel", "drain", dir().path, "--output", file);
+    assert.deepEqual([status, errors.trim()], [0, "5 events written and taken"]);
+    assert.deepEqual(lines(await readFile(file, "utf8")), waiting);
+    assert.equal((await stat(file)).mode & 0o777, 0o600);
+    assert.equal(run("channel", "export", dir().path).out, "");
+    const { channel } = await openChannel(dir().path);
+    assert.equal(channel.size, 0);
+    await channel.stop();
+  });
+
+  it("keeps its hands off a channel that runs", async () => {
+    const { channel } = await openChannel(dir().path);
+    for (const command of ["inspect", "verify", "repair", "export", "drain"]) {
+      const { status, errors } = run("channel", command, dir().path);
+      assert.equal(status, 3, command);
+      assert.match(errors, /FLUME_FILE_CHANNEL_IN_USE/);
+    }
+    await channel.stop();
+  });
+
+  it("says what it knows when it is asked for something else", () => {
+    for (const args of [
+      ["channel"],
+      ["channel", "mend", "."],
+      ["channel", "inspect"],
+      ["channel", "export", ".", "--format", "xml"],
+      ["channel", "inspect", ".", "--wrong"],
+      ["other"],
+    ]) {
+      assert.equal(run(...args).status, 2, args.join(" "));
+    }
+    assert.equal(run("channel", "--help").status, 0);
+    assert.equal(run("channel", "inspect", dir().file("missing")).status, 4);
+  });
+});
