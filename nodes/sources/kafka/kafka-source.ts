@@ -1,4 +1,4 @@
-import { linearBackoff, sleep } from "../../../lib/engine/backoff.js";
+import { linearBackoff, sleep, within } from "../../../lib/engine/backoff.js";
 import { type EventBatch, joinBatches } from "../../../lib/engine/batch.js";
 import type { ComponentContext } from "../../../lib/engine/component.js";
 import type { Lane, Outlet, Source } from "../../../lib/engine/contracts.js";
@@ -12,6 +12,9 @@ import type { KafkaConsumer, Polled, PolledPiece } from "../../../lib/protocols/
 import { type RecordForm, RecordEvents } from "../../../lib/protocols/kafka/record-events.js";
 import type { KafkaSourceSettings } from "./component.js";
 import { firstMalformed, malformation, sourceForm } from "./record-headers.js";
+
+/** How long a stop waits for deliveries under way and their commits, in milliseconds. */
+const CLOSE_WAIT = 2_000;
 
 /** Polled together, delivered together, and committed together. */
 interface Parcel {
@@ -77,7 +80,7 @@ export class KafkaSource implements Source {
     const consumer = this.#consumer;
     this.#consumer = undefined;
     // What is under way settles first; then its offsets are committed.
-    await this.#running;
+    if (this.#running) await within(CLOSE_WAIT, this.#running);
     await consumer?.close(0);
     this.#running = undefined;
   }
@@ -208,7 +211,8 @@ export class KafkaSource implements Source {
     }
     if (this.#failures > 0) this.#context.report();
     this.#failures = 0;
-    void this.#commit(parcel);
+    // Under way until it is committed: so what comes twice after a fault is bounded, however long commits take.
+    await this.#commit(parcel);
     return true;
   }
 
