@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { ChannelComponent } from "../../../lib/engine/component.js";
 import { boolean, choice, type ConfigOf, number, secret, text } from "../../../lib/engine/properties.js";
 import { loadKeys } from "./encryption-keys.js";
@@ -57,10 +57,9 @@ export type FileChannelConfig = ConfigOf<typeof properties>;
 
 /** `storage`: the node's own folder, for directories that are not set. */
 export function settingsOf(config: FileChannelConfig, storage: string): FileChannelSettings {
-  const dataDirs = config.dataDirs
-    .split(",")
-    .map((directory) => directory.trim())
-    .filter((directory) => directory !== "");
+  // One that is named twice is one directory.
+  const named = config.dataDirs.split(",").map((directory) => directory.trim());
+  const dataDirs = [...new Set(named.filter((directory) => directory !== "").map((directory) => resolve(directory)))];
   return {
     directories: dataDirs.length > 0 ? dataDirs : [join(storage, "data")],
     checkpointDirectory: config.checkpointDir || join(storage, "checkpoint"),

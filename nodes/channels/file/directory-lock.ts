@@ -1,5 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { link, readFile, readlink, rename, unlink, utimes, writeFile, stat, realpath } from "node:fs/promises";
+import { constants } from "node:fs";
+import {
+  copyFile,
+  link,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  stat,
+  unlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { sleep } from "../../../lib/engine/backoff.js";
@@ -78,6 +90,15 @@ async function takeLock(directory: string, place: string): Promise<DirectoryLock
 async function linked(draft: string, path: string): Promise<boolean> {
   try {
     await link(draft, path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
+  }
+  // File systems without links: a copy that replaces nothing is the next best.
+  try {
+    await copyFile(draft, path, constants.COPYFILE_EXCL);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;

@@ -64,6 +64,8 @@ export const realFileSystem: FileSystem = {
     }),
   syncDirectory: (directory) =>
     blockingWork(async () => {
+      // Windows has no such thing: it keeps names safe by itself.
+      if (process.platform === "win32") return;
       const handle = await openHandle(directory, "r");
       try {
         await handle.sync();

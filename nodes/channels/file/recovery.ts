@@ -103,6 +103,8 @@ export async function recover(settings: RecoverySettings): Promise<Recovered> {
             nextEvent = Math.max(nextEvent, first + count);
           } else {
             settled.add(0, header.first);
+            // Numbers given up count too: an event with one of them would be taken for settled.
+            nextEvent = Math.max(nextEvent, header.first);
             for (const range of readRanges(payload, header.count)) {
               settled.add(range.from, range.to);
               nextEvent = Math.max(nextEvent, range.to);

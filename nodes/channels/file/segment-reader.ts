@@ -1,4 +1,5 @@
 import type { EventBatch } from "../../../lib/engine/batch.js";
+import type { RecordCipher } from "./encryption.js";
 import type { Entry } from "./entry-queue.js";
 import { readEvents } from "./event-codec.js";
 import type { FileSystem, StoredFile } from "./file-system.js";
@@ -53,8 +54,18 @@ export class SegmentReader {
     const payloadAt = at + HEADER_BYTES;
     const payload = bytes.subarray(payloadAt, at + entry.length);
     if (!header || header.type !== RECORD_PUT || !(this.#trusting || payloadIsWhole(payload, header))) return undefined;
-    const plain = segment.cipher ? segment.cipher.open(payload, entry.offset) : payload;
+    const plain = segment.cipher ? opened(segment.cipher, payload, entry.offset) : payload;
+    if (!plain) return undefined;
     const batch = readEvents(plain, header.count, header.headersLength, header.eventBytes);
     return entry.count === batch.length ? batch : batch.slice(entry.skip, entry.skip + entry.count);
+  }
+}
+
+/** Undefined when the payload was changed by somebody who saw to its checksum. */
+function opened(cipher: RecordCipher, payload: Buffer, offset: number): Buffer | undefined {
+  try {
+    return cipher.open(payload, offset);
+  } catch {
+    return undefined;
   }
 }
