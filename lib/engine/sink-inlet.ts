@@ -1,17 +1,12 @@
-import { unwatchAbort, watchAbort } from "./abort.js";
 import type { EventBatch } from "./batch.js";
 import type { Inlet, Limits, Prepared, Sink } from "./contracts.js";
 import type { Counters } from "./counters.js";
 import { NEVER } from "./delivery.js";
-import { asDeliveryError, deliveryAborted, DeliveryError } from "./errors.js";
+import { asDeliveryError, DeliveryError } from "./errors.js";
 import { type RefusalExit, withoutRefused } from "./refusal.js";
+import { WaitingLine } from "./waiting-line.js";
 
 const NO_LIMITS: Limits = { events: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
-
-interface Waiter {
-  grant(): void;
-  fail(error: Error): void;
-}
 
 /**
  * A sink as something that a batch can enter. Prepare waits for one of the sink's write slots, first come
@@ -23,7 +18,7 @@ export class SinkInlet implements Inlet {
   readonly #sink: Sink;
   readonly #counters: Counters;
   readonly #refusal: RefusalExit | undefined;
-  readonly #waiters: Waiter[] = [];
+  readonly #line = new WaitingLine<void>();
   #free: number;
   #open = false;
   #closed = false;
@@ -57,40 +52,18 @@ export class SinkInlet implements Inlet {
   async close(): Promise<void> {
     this.#open = false;
     this.#closed = true;
-    for (const waiter of this.#waiters.splice(0)) waiter.fail(new DeliveryError("FLUME_STOPPED"));
+    this.#line.close();
     if (this.#writing === 0) return;
     this.#idle ??= new Promise<void>((resolve) => (this.#becameIdle = resolve));
     await this.#idle;
   }
 
   prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
-    if (this.#closed) return Promise.reject(new DeliveryError("FLUME_STOPPED"));
-    if (this.#open && this.#free > 0 && this.#waiters.length === 0) {
+    if (this.#open && this.#free > 0 && this.#line.length === 0) {
       this.#free--;
       return Promise.resolve(this.#prepared(batch));
     }
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) {
-        reject(deliveryAborted());
-        return;
-      }
-      const withdraw = () => {
-        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        waiter.fail(deliveryAborted());
-      };
-      const waiter: Waiter = {
-        grant: () => {
-          unwatchAbort(signal, withdraw);
-          resolve(this.#prepared(batch));
-        },
-        fail: (error) => {
-          unwatchAbort(signal, withdraw);
-          reject(error);
-        },
-      };
-      watchAbort(signal, withdraw);
-      this.#waiters.push(waiter);
-    });
+    return this.#line.wait(signal).then(() => this.#prepared(batch));
   }
 
   #prepared(batch: EventBatch): Prepared {
@@ -149,11 +122,6 @@ export class SinkInlet implements Inlet {
   }
 
   #grant(): void {
-    while (this.#open && this.#free > 0) {
-      const next = this.#waiters.shift();
-      if (!next) return;
-      this.#free--;
-      next.grant();
-    }
+    while (this.#open && this.#free > 0 && this.#line.offer()) this.#free--;
   }
 }

@@ -1,5 +1,4 @@
-import { unwatchAbort, watchAbort } from "../../engine/abort.js";
-import { deliveryAborted } from "../../engine/errors.js";
+import { WaitingLine } from "../../engine/waiting-line.js";
 import type { FlowsEvent, NodeRed } from "./node-red.js";
 
 /**
@@ -30,7 +29,7 @@ export class DeployPhase {
   #phase: Phase = "starting";
   #flows: FlowNodes = [];
   #deploys = 0;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new WaitingLine<void>();
   readonly #watchers: PhaseWatcher[] = [];
 
   constructor(red: NodeRed, events: PhaseEvents) {
@@ -54,7 +53,7 @@ export class DeployPhase {
       this.#flows = flows;
       for (const watcher of this.#watchers) watcher.running(complete);
       events.running(flows);
-      for (const wake of [...this.#waiting]) wake();
+      this.#waiting.offerAll();
     };
     red.events.on("flows:started", ({ config }: FlowsEvent) => run(config.flows, true));
     red.events.on("runtime-event", (event: { id?: string; payload?: { error?: unknown } | null }) => {
@@ -91,25 +90,6 @@ export class DeployPhase {
   /** Resolves once the flows run. Rejects when the signal aborts. */
   whenRunning(signal: AbortSignal): Promise<void> {
     if (this.running) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        this.#waiting.delete(wake);
-        unwatchAbort(signal, withdraw);
-      };
-      const wake = () => {
-        settle();
-        resolve();
-      };
-      const withdraw = () => {
-        settle();
-        reject(deliveryAborted());
-      };
-      if (signal.aborted) {
-        reject(deliveryAborted());
-        return;
-      }
-      watchAbort(signal, withdraw);
-      this.#waiting.add(wake);
-    });
+    return this.#waiting.wait(signal);
   }
 }

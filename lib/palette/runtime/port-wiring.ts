@@ -1,13 +1,12 @@
-import { unwatchAbort, watchAbort } from "../../engine/abort.js";
 import type { Wiring } from "../../engine/channel-runner.js";
 import type { Inlet } from "../../engine/contracts.js";
-import { deliveryAborted } from "../../engine/errors.js";
+import { WaitingLine } from "../../engine/waiting-line.js";
 import type { DeployPhase } from "./deploy-phase.js";
 
 /** What one output port leads to, as of the last deploy. */
 export class PortWiring implements Wiring {
   readonly #phase: DeployPhase;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new WaitingLine<readonly Inlet[]>();
   #inlets: readonly Inlet[] = [];
   #wired = false;
 
@@ -31,40 +30,16 @@ export class PortWiring implements Wiring {
     if (!same) this.#inlets = inlets;
   }
 
-  /** Whoever waits looks again: flows run, and wires may have changed. */
+  /** Flows run, and wires may have changed: whoever waits goes on if there is something behind this port now. */
   wake(): void {
-    for (const look of [...this.#waiting]) look();
+    if (this.#usable) this.#waiting.offerAll(this.#inlets);
   }
 
   inlets(signal: AbortSignal): Promise<readonly Inlet[]> | readonly Inlet[] {
-    return this.#usable ? this.#inlets : this.#whenUsable(signal);
+    return this.#usable ? this.#inlets : this.#waiting.wait(signal);
   }
 
   get #usable(): boolean {
     return this.#inlets.length > 0 && (this.#phase.running || this.#phase.draining);
-  }
-
-  #whenUsable(signal: AbortSignal): Promise<readonly Inlet[]> {
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        this.#waiting.delete(look);
-        unwatchAbort(signal, withdraw);
-      };
-      const look = () => {
-        if (!this.#usable) return;
-        settle();
-        resolve(this.#inlets);
-      };
-      const withdraw = () => {
-        settle();
-        reject(deliveryAborted());
-      };
-      if (signal.aborted) {
-        reject(deliveryAborted());
-        return;
-      }
-      watchAbort(signal, withdraw);
-      this.#waiting.add(look);
-    });
   }
 }

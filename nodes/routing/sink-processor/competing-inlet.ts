@@ -7,7 +7,7 @@ import { asDeliveryError, DeliveryError } from "../../../lib/engine/errors.js";
 import type { Clock } from "../../../lib/engine/clock.js";
 import { IdleSinks } from "./idle-sinks.js";
 import { allFailed, isOfBatch, isStopped, type Ledger, type SinkPorts } from "./sink-ports.js";
-import { WaitingLine } from "./waiting-line.js";
+import { WaitingLine } from "../../../lib/engine/waiting-line.js";
 
 /** Milliseconds that a sink has to take a batch, while it starts or works for others. */
 const PATIENCE = 1000;

@@ -5,7 +5,7 @@ import type { Counters } from "../../../lib/engine/counters.js";
 import type { Clock } from "../../../lib/engine/clock.js";
 import { asDeliveryError, DeliveryError } from "../../../lib/engine/errors.js";
 import { allFailed, isOfBatch, isStopped, type Ledger, type SinkPorts } from "./sink-ports.js";
-import { WaitingLine } from "./waiting-line.js";
+import { WaitingLine } from "../../../lib/engine/waiting-line.js";
 
 /** One sink to try. `trial`: it has failed before. */
 export interface Turn {

@@ -1,4 +1,5 @@
 import type { SourceComponent } from "../../../lib/engine/component.js";
+import { pollingProperties } from "../../../lib/engine/polling.js";
 import { boolean, choice, configNode, number, rows, text } from "../../../lib/engine/properties.js";
 import { KafkaSource } from "./kafka-source.js";
 
@@ -34,13 +35,7 @@ const properties = {
     { flumeKey: "header", advanced: true },
   ),
   maxInFlight: number(4, { min: 1, max: 100, advanced: true }),
-  backoffSleepIncrement: number(1000, {
-    flumeKey: "backoffSleepIncrement",
-    max: 86_400_000,
-    unit: "ms",
-    advanced: true,
-  }),
-  maxBackoffSleep: number(5000, { flumeKey: "maxBackoffSleep", max: 86_400_000, unit: "ms", advanced: true }),
+  ...pollingProperties,
   consumerProperties: rows({ property: text("", { required: true }), value: text("") }, [], {
     flumeKey: "kafka.consumer",
     advanced: true,

@@ -1,4 +1,5 @@
 import type { SourceComponent } from "../../../lib/engine/component.js";
+import { pollingProperties } from "../../../lib/engine/polling.js";
 import { number } from "../../../lib/engine/properties.js";
 import { SeqSource } from "./seq-source.js";
 
@@ -6,13 +7,7 @@ const properties = {
   batchSize: number(1, { flumeKey: "batchSize", min: 1, max: 1_000_000, unit: "events" }),
   /** 0: no end, where Flume has the largest long. */
   totalEvents: number(0, { flumeKey: "totalEvents", unit: "events" }),
-  backoffSleepIncrement: number(1000, {
-    flumeKey: "backoffSleepIncrement",
-    max: 86_400_000,
-    unit: "ms",
-    advanced: true,
-  }),
-  maxBackoffSleep: number(5000, { flumeKey: "maxBackoffSleep", max: 86_400_000, unit: "ms", advanced: true }),
+  ...pollingProperties,
 };
 
 export const component: SourceComponent<typeof properties> = {

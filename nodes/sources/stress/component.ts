@@ -1,4 +1,5 @@
 import type { SourceComponent } from "../../../lib/engine/component.js";
+import { pollingProperties } from "../../../lib/engine/polling.js";
 import { number } from "../../../lib/engine/properties.js";
 import { StressSource } from "./stress-source.js";
 
@@ -11,13 +12,7 @@ const properties = {
   /** 0: as fast as the channel takes them. */
   maxEventsPerSecond: number(0, { flumeKey: "maxEventsPerSecond", max: 1_000_000_000, unit: "events" }),
   maxInFlight: number(4, { min: 1, max: 1000, advanced: true }),
-  backoffSleepIncrement: number(1000, {
-    flumeKey: "backoffSleepIncrement",
-    max: 86_400_000,
-    unit: "ms",
-    advanced: true,
-  }),
-  maxBackoffSleep: number(5000, { flumeKey: "maxBackoffSleep", max: 86_400_000, unit: "ms", advanced: true }),
+  ...pollingProperties,
 };
 
 export const component: SourceComponent<typeof properties> = {

@@ -1,5 +1,5 @@
-import { unwatchAbort, watchAbort } from "../../../lib/engine/abort.js";
-import { deliveryAborted, DeliveryError } from "../../../lib/engine/errors.js";
+import { unwatchAbort, watchAbort } from "./abort.js";
+import { deliveryAborted, DeliveryError } from "./errors.js";
 
 interface Waiter<T> {
   readonly accepts: (offered: T) => boolean;
@@ -48,6 +48,11 @@ export class WaitingLine<T> {
     const [waiter] = this.#waiters.splice(index, 1);
     waiter?.grant(free);
     return true;
+  }
+
+  /** To everyone who waits now and accepts it. */
+  offerAll(free: T): void {
+    for (let left = this.#waiters.length; left > 0; left--) if (!this.offer(free)) return;
   }
 
   /** Everyone who waits, and whoever comes later, is refused. */
