@@ -1,0 +1,58 @@
+import { userInfo } from "node:os";
+import type { ConnectionOptions } from "node:tls";
+import type { SharedSettings } from "../../engine/component.js";
+import { HeadraceError } from "../../engine/errors.js";
+import { parsedUrl } from "./parsed-url.js";
+
+/** How a client says who it is. */
+export type HdfsLogin =
+  | { readonly kind: "simple"; readonly user: string }
+  | { readonly kind: "token"; readonly token: string }
+  | { readonly kind: "kerberos"; readonly principal: string };
+
+export interface WebHdfsSettings {
+  /** `http://host:9870` of each name node, or of one HttpFS. Never empty. */
+  readonly urls: readonly string[];
+  readonly login: HdfsLogin;
+  readonly tls: ConnectionOptions | undefined;
+  /** For whom to act, by the rights of the one who logs in (`hdfs.proxyUser`); empty for nobody. */
+  readonly proxyUser: string;
+  /** Milliseconds for each request. */
+  readonly timeout: number;
+}
+
+/**
+ * Reads what an hdfs-cluster node holds.
+ * @throws HeadraceError FLUME_HDFS_ADDRESS when an address is none
+ */
+export function webHdfsSettings(
+  cluster: SharedSettings,
+  { proxyUser, timeout }: { proxyUser: string; timeout: number },
+): WebHdfsSettings {
+  const text = (name: string) => String(cluster.config[name] ?? "").trim();
+  return {
+    urls: addressesOf(text("urls")),
+    login: loginOf(text("authentication"), text),
+    tls: cluster.shared["tls"]?.config,
+    proxyUser,
+    timeout,
+  };
+}
+
+function loginOf(kind: string, text: (name: string) => string): HdfsLogin {
+  if (kind === "token") return { kind, token: text("delegationToken") };
+  if (kind === "kerberos") return { kind, principal: text("kerberosPrincipal") };
+  return { kind: "simple", user: text("user") || userInfo().username };
+}
+
+function addressesOf(value: string): string[] {
+  const addresses = value.split(/[\s,;]+/).filter((part) => part !== "");
+  if (addresses.length === 0) throw new HeadraceError("FLUME_HDFS_ADDRESS", { value });
+  return addresses.map((address) => {
+    const url = parsedUrl(address.includes("://") ? address : `http://${address}`);
+    if (!url || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "") {
+      throw new HeadraceError("FLUME_HDFS_ADDRESS", { value: address });
+    }
+    return url.origin;
+  });
+}

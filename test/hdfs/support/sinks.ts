@@ -1,0 +1,74 @@
+import { batchOf, type EventBatch } from "../../../lib/engine/batch.js";
+import type { SharedSettings } from "../../../lib/engine/component.js";
+import type { Clock } from "../../../lib/engine/clock.js";
+import type { Sink } from "../../../lib/engine/contracts.js";
+import { copyHeaders, createEvent } from "../../../lib/engine/event.js";
+import { readConfig } from "../../../lib/engine/properties.js";
+import { WebHdfsClient } from "../../../lib/protocols/webhdfs/webhdfs-client.js";
+import { component } from "../../../nodes/sinks/hdfs/component.js";
+import { HdfsSink } from "../../../nodes/sinks/hdfs/hdfs-sink.js";
+import { type TestContext, testContext } from "../../support/component-context.js";
+
+/** Files by time only, plain text: what most people use. */
+const PLAIN = { fileType: "DataStream", rollInterval: 0, rollSize: 0, rollCount: 0 };
+
+export interface SinkUnderTest {
+  readonly sink: Sink;
+  readonly context: TestContext;
+}
+
+/** An HDFS sink that writes to these name nodes, its journal in `storage`. */
+export function hdfsSink(
+  urls: readonly string[],
+  storage: string,
+  settings: Readonly<Record<string, unknown>>,
+  clock?: Clock,
+): SinkUnderTest {
+  const { config, problems } = readConfig(component.properties, { cluster: "cluster", ...PLAIN, ...settings });
+  if (problems[0]) throw problems[0];
+  const context: TestContext = { ...testContext("hdfs", storage), shared: { cluster: clusterSettings(urls) } };
+  return { sink: new HdfsSink(config, context, clock), context };
+}
+
+export function clusterSettings(urls: readonly string[], more: Readonly<Record<string, unknown>> = {}): SharedSettings {
+  const config = { urls: urls.join(", "), authentication: "simple", user: "", ...more };
+  return { id: "cluster", name: "cluster", config, shared: {} };
+}
+
+export function hdfsClient(urls: readonly string[], timeout = 30_000): WebHdfsClient {
+  return new WebHdfsClient({
+    urls,
+    login: { kind: "simple", user: process.env["USER"] ?? "root" },
+    tls: undefined,
+    proxyUser: "",
+    timeout,
+  });
+}
+
+/** Events with the bodies `<first>`, `<first + 1>` … and these headers. */
+export function numbered(first: number, count: number, headers: Readonly<Record<string, string>> = {}): EventBatch {
+  return batchOf(
+    Array.from({ length: count }, (_, i) => createEvent(Buffer.from(String(first + i)), copyHeaders(headers))),
+  );
+}
+
+/** Full paths of all files below a folder. */
+export async function filesBelow(client: WebHdfsClient, folder: string): Promise<string[]> {
+  if (!(await client.status(folder))) return [];
+  const found: string[] = [];
+  for (const { pathSuffix, type } of await client.list(folder)) {
+    const path = `${folder}/${pathSuffix}`;
+    if (type === "DIRECTORY") found.push(...(await filesBelow(client, path)));
+    else found.push(path);
+  }
+  return found.sort();
+}
+
+/** Lines of all files below a folder, the files in the order of their names. */
+export async function linesBelow(client: WebHdfsClient, folder: string): Promise<string[]> {
+  const lines: string[] = [];
+  for (const path of await filesBelow(client, folder)) {
+    lines.push(...(await client.read(path)).toString().split("\n").slice(0, -1));
+  }
+  return lines;
+}
