@@ -3,8 +3,6 @@ import { HeadraceError, reasonOf } from "../engine/errors.js";
 
 /** How long a listener without an owner waits for the next one, in milliseconds. */
 const PARKED_FOR = 2000;
-/** How long a new owner waits for the one that a deploy takes away to leave, in milliseconds. */
-const HANDOVER_WAIT = 1500;
 /** Connections that may wait meanwhile; more are refused. */
 const MOST_PARKED = 1024;
 
@@ -26,7 +24,6 @@ class Listening {
   owner: OnConnection | undefined;
   readonly #key: string;
   readonly #waiting: Socket[] = [];
-  readonly #successors = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(key: string, port: number) {
@@ -64,23 +61,6 @@ class Listening {
     // Neither the timer nor the listener must keep a process that wants to end.
     this.#timer.unref();
     this.server.unref();
-    for (const look of [...this.#successors]) look();
-  }
-
-  /** True once nobody owns it; false when its owner stays. */
-  async parked(): Promise<boolean> {
-    if (this.owner) {
-      await new Promise<void>((resolve) => {
-        const end = () => {
-          clearTimeout(timer);
-          this.#successors.delete(end);
-          resolve();
-        };
-        const timer = setTimeout(end, HANDOVER_WAIT);
-        this.#successors.add(end);
-      });
-    }
-    return !this.owner;
   }
 
   /** Frees the port at once; returns the connections that wait. */
@@ -102,8 +82,7 @@ export async function listen(host: string, port: number, onConnection: OnConnect
   const key = `${host}:${port}`;
   const present = listening.get(key);
   if (present) {
-    // A node that is removed in the same deploy, or that swaps ports with this one, leaves in a moment.
-    if (!(await present.parked())) throw new HeadraceError("FLUME_PORT_IN_USE", { host, port });
+    if (present.owner) throw new HeadraceError("FLUME_PORT_IN_USE", { host, port });
     present.server.ref();
     present.adopt(onConnection);
     return handle(present, port);

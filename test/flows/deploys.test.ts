@@ -4,7 +4,7 @@ import { eventually } from "../support/eventually.js";
 import { comment, logger, memory, netcat, tab } from "../support/flow-nodes.js";
 import type { DeploymentType, FlowNode } from "../support/node-red.js";
 import { listenerPort } from "../support/ports.js";
-import { tcpClient } from "../support/tcp-client.js";
+import { type TcpClient, tcpClient } from "../support/tcp-client.js";
 import {
   assertSameLines,
   bodiesAt,
@@ -20,6 +20,47 @@ import {
 
 const TYPES: DeploymentType[] = ["nodes", "flows", "full"];
 const UNKNOWN: FlowNode = { id: "unknown", type: "no-such-type", z: "tab", x: 1, y: 1, wires: [] };
+
+/** Sends numbers, a thousand lines at a time, for as long as it may; each of them must be acknowledged. */
+class LineSender {
+  readonly #lines: string[] = [];
+  readonly #sending: Promise<void>;
+  #stopped = false;
+
+  constructor(client: TcpClient) {
+    this.#sending = this.#send(client);
+    // Looked at in the end.
+    this.#sending.catch(() => undefined);
+  }
+
+  /** Does something while lines are sent, some before it and some after it. */
+  async during(action: () => Promise<unknown>): Promise<void> {
+    await this.#next(1000);
+    await action();
+    await this.#next(3000);
+  }
+
+  /** Everything that was sent, in order. */
+  async stop(): Promise<readonly string[]> {
+    this.#stopped = true;
+    await this.#sending;
+    return this.#lines;
+  }
+
+  async #next(count: number): Promise<void> {
+    const { length } = this.#lines;
+    await Promise.race([eventually(() => this.#lines.length > length + count), this.#sending]);
+  }
+
+  async #send(client: TcpClient): Promise<void> {
+    while (!this.#stopped) {
+      const chunk = Array.from({ length: 1000 }, (_, i) => String(this.#lines.length + i));
+      this.#lines.push(...chunk);
+      await client.write(`${chunk.join("\n")}\n`);
+      for (const line of chunk) assert.equal(await client.read(), "OK", line);
+    }
+  }
+}
 
 describe("deploys", () => {
   const nodeRed = useNodeRedWithTestNodes({
@@ -248,15 +289,13 @@ describe("deploys", () => {
     await nodeRed().deploy(withLogger(16));
     const from = nodeRed().logs.length;
     const client = await clientOf(port);
-    const lines = Array.from({ length: 3000 }, (_, i) => `line ${i}`);
-    const sent = client.write(`${lines.join("\n")}\n`);
-    for (let i = 0; i < 10; i++) await nodeRed().deploy(withLogger(17 + i), TYPES[i % 3]);
-    await sent;
-    for (const line of lines) assert.equal(await client.read(), "OK", line);
+    const sender = new LineSender(client);
+    for (let i = 0; i < 10; i++) await sender.during(() => nodeRed().deploy(withLogger(17 + i), TYPES[i % 3]));
+    const lines = await sender.stop();
     const logged = () =>
       nodeRed()
         .logs.slice(from)
-        .flatMap((line) => /(line \d+)/.exec(line)?.[1] ?? []);
+        .flatMap((line) => / (\d+) \}$/.exec(line)?.[1] ?? []);
     await eventually(() => logged().length >= lines.length);
     assertSameLines(logged(), lines);
     await client.end();
@@ -285,26 +324,47 @@ describe("deploys", () => {
     await client.end();
   });
 
-  it("a deploy between the halves of a fan-out: each target has every event exactly once", async () => {
-    // The slow node makes the deploy long; the channel is full, so the fan-out stands half prepared when it begins.
+  it("a line that comes during a deploy goes by the new wires", async () => {
+    const moved = (to: string, name: string): FlowNode[] => [
+      tab(),
+      netcat(`${id}-source`, port, [`${id}-${to}`]),
+      ...(to === "old" ? [memory(`${id}-old`, [`${id}-sink-old`])] : []),
+      memory(`${id}-new`, [`${id}-sink-new`]),
+      testSink(`${id}-sink-old`),
+      testSink(`${id}-sink-new`),
+      slowToClose(`${id}-slow`, 500, { name }),
+    ];
+    await nodeRed().deploy(moved("old", "before"));
+    const client = await clientOf(port);
+    assert.equal(await client.ask("before"), "OK");
+    const from = nodeRed().logs.length;
+    const deployed = nodeRed().deploy(moved("new", "after"), "nodes");
+    await nodeRed().waitForLog(/Stopping modified nodes/, { from });
+    assert.equal(await client.ask("during"), "OK");
+    await deployed;
+    assert.deepEqual(await bodiesAt(nodeRed(), `${id}-sink-new`, 1), ["during"]);
+    assert.deepEqual((await stateOf(nodeRed(), `${id}-sink-old`)).bodies, ["before"]);
+    await client.end();
+  });
+
+  it("deploys in the middle of a fan-out: each target has every event exactly once, and in order", async () => {
     const fan = (name: string): FlowNode[] => [
       tab(),
-      netcat(`${id}-source`, port, [`${id}-channel`, `${id}-ordinary`, `${id}-z-full`]),
+      netcat(`${id}-source`, port, [`${id}-channel`, `${id}-ordinary`, `${id}-other`]),
       memory(`${id}-channel`, [`${id}-sink`], { capacity: 10_000, transactionCapacity: 1000 }),
-      memory(`${id}-z-full`, [`${id}-held`], { capacity: 10_000, transactionCapacity: 1000 }),
+      memory(`${id}-other`, [`${id}-sink-other`], { capacity: 10_000, transactionCapacity: 1000 }),
       collector(`${id}-ordinary`),
       testSink(`${id}-sink`),
-      testSink(`${id}-held`),
-      slowToClose(`${id}-slow`, 300, { name }),
+      testSink(`${id}-sink-other`),
+      // Long enough for a batch of a thousand, which an ordinary node gets a hundred at a time, to be cut by it.
+      slowToClose(`${id}-slow`, 200, { name }),
     ];
     await nodeRed().deploy(fan("0"));
     const client = await clientOf(port);
-    const lines = Array.from({ length: 20_000 }, (_, i) => `${i}`);
-    const sent = client.write(`${lines.join("\n")}\n`);
-    for (let i = 1; i <= 5; i++) await nodeRed().deploy(fan(String(i)), "nodes");
-    await sent;
-    for (const line of lines) assert.equal(await client.read(), "OK", line);
-    for (const target of ["sink", "held", "ordinary"]) {
+    const sender = new LineSender(client);
+    for (let i = 1; i <= 8; i++) await sender.during(() => nodeRed().deploy(fan(String(i)), TYPES[i % 3]));
+    const lines = await sender.stop();
+    for (const target of ["sink", "sink-other", "ordinary"]) {
       const bodies = await bodiesAt(nodeRed(), `${id}-${target}`, lines.length);
       assertSameLines(bodies, lines, target);
     }

@@ -200,7 +200,8 @@ describe("ordinary nodes and Flume nodes on one canvas", () => {
     const flow = (name: string): FlowNode[] => [
       tab(),
       // Before who sends: Node-RED makes nodes in this order, and has no target for what is sent earlier.
-      memory("o-channel", ["o-sink"]),
+      // A file channel opens its files first, which takes a while.
+      { ...memory("o-channel", ["o-sink"]), type: "flume-file-channel", minimumRequiredSpace: 1_048_576 },
       testSink("o-sink"),
       { ...inject("o-inject", ["o-channel"], "at the start"), once: true, onceDelay: 0 },
       javascript("o-early", "", [["o-channel"]], { name, initialize: 'node.send({ payload: "from On Start" });' }),

@@ -1,4 +1,5 @@
 import { strict as assert } from "node:assert";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { memory, nullSink, stress, tab } from "../support/flow-nodes.js";
 import { eventually } from "../support/eventually.js";
@@ -22,6 +23,9 @@ describe(`${FLOWS} stress flows at full speed`, () => {
     const accepted = (i: number) => counter(nodeRed, `SOURCE.source${i}`, "EventAcceptedCount");
     await eventually(async () => (await accepted(FLOWS - 1)) > 100_000);
 
+    // What this process, which has next to nothing to do, suffers at the same time from the machine's other users.
+    const machine = monitorEventLoopDelay({ resolution: 5 });
+    machine.enable();
     await nodeRed.probe({ resetDelay: true });
     const answers: number[] = [];
     const end = performance.now() + 5000;
@@ -32,11 +36,19 @@ describe(`${FLOWS} stress flows at full speed`, () => {
       await sleep(20);
     }
     const { eventLoopDelay } = await nodeRed.probe();
+    machine.disable();
+    const noise = { p99: machine.percentile(99) / 1e6, max: machine.max / 1e6 };
     answers.sort((a, b) => a - b);
     const p99 = answers[Math.floor(answers.length * 0.99)] ?? Number.NaN;
-    const figures = `event loop p99 ${eventLoopDelay.p99.toFixed(1)} ms, at most ${eventLoopDelay.max.toFixed(1)} ms; GET /flows p99 ${p99.toFixed(1)} ms`;
+    const figures = [
+      `event loop p99 ${eventLoopDelay.p99.toFixed(1)} ms, at most ${eventLoopDelay.max.toFixed(1)} ms`,
+      `GET /flows p99 ${p99.toFixed(1)} ms`,
+      `noise p99 ${noise.p99.toFixed(1)} ms, at most ${noise.max.toFixed(1)} ms`,
+    ].join("; ");
     // Generous: a shared machine. The exact limits are the bench's, on a quiet one.
-    assert.ok(eventLoopDelay.p99 <= 50 && eventLoopDelay.max <= 400 && p99 <= 250, figures);
+    assert.ok(eventLoopDelay.p99 <= 50 + 2 * noise.p99, figures);
+    assert.ok(eventLoopDelay.max <= 400 + 3 * noise.max, figures);
+    assert.ok(p99 <= 250 + 5 * noise.p99, figures);
     // Everybody gets a share.
     const counts = await Promise.all(Array.from({ length: FLOWS }, (_, i) => accepted(i)));
     assert.ok(Math.min(...counts) > Math.max(...counts) / 10, counts.join(" "));

@@ -26,6 +26,8 @@ export class NodeFace {
   readonly log: Logger;
   readonly #phase: DeployPhase;
   #shell: RedNode | undefined;
+  /** The last object while a deploy replaces it: a sink that writes meanwhile must not lose what it logs. */
+  #voice: RedNode | undefined;
   #problem: HeadraceError | undefined;
   #reported = new Map<string, number>();
   #shownStatus = "";
@@ -34,15 +36,15 @@ export class NodeFace {
     this.id = id;
     this.#phase = phase;
     this.log = {
-      debug: (text) => this.#shell?.debug(text),
-      info: (text) => this.#shell?.log(text),
-      warn: (text) => this.#shell?.warn(text),
+      debug: (text) => this.#voice?.debug(text),
+      info: (text) => this.#voice?.log(text),
+      warn: (text) => this.#voice?.warn(text),
       error: (text, cause) => this.report(cause ?? new Error(text)),
     };
   }
 
   get name(): string {
-    return this.#shell?.name || this.id;
+    return this.#voice?.name || this.id;
   }
 
   get shell(): RedNode | undefined {
@@ -55,6 +57,7 @@ export class NodeFace {
 
   attach(shell: RedNode): void {
     this.#shell = shell;
+    this.#voice = shell;
     this.#shownStatus = "";
   }
 
