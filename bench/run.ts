@@ -7,6 +7,7 @@ import { fairness } from "./fairness";
 import { fileChannel } from "./file-channel";
 import { interceptors } from "./interceptors";
 import { watchOthers } from "./measure/quietness";
+import { kafka } from "./kafka";
 import { memory } from "./memory";
 import { ceiling, netcat } from "./netcat";
 import { tableText } from "./report/table";
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, Bench>> = {
   fairness,
   memory,
   "file-channel": fileChannel,
+  kafka,
 };
 
 /** What runs when nothing is named: memory repeats what netcat and stress also tell. */

@@ -2,7 +2,7 @@ import { Admission } from "../../../lib/engine/admission.js";
 import { type EventBatch, joinBatches } from "../../../lib/engine/batch.js";
 import type { ComponentContext } from "../../../lib/engine/component.js";
 import type { Channel, Consumer, Limits, Prepared, Take } from "../../../lib/engine/contracts.js";
-import { DeliveryError, HeadraceError, leaseLost } from "../../../lib/engine/errors.js";
+import { DeliveryError, HeadraceError, isHeadraceError, leaseLost } from "../../../lib/engine/errors.js";
 import { flumeEventSize, writeFlumeEvent } from "../../../lib/formats/flume-avro-event.js";
 import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
 import { CONSUMER_DEFAULTS, kafkaEngine, PRODUCER_DEFAULTS } from "../../../lib/protocols/kafka/defaults.js";
@@ -23,6 +23,11 @@ const RECORD_OVERHEAD = 128;
 /** Bytes on their way to the broker; further puts wait. */
 const BYTES_IN_FLIGHT = 32 * 1024 * 1024;
 const CLOSE_WAIT = 2_000;
+/**
+ * Takes whose offsets are on their way to the group: what a crash repeats is bounded by it, and a sink with one
+ * write at a time does not wait for the brokers after each.
+ */
+const COMMITS_AHEAD = 8;
 
 /**
  * A topic as a channel. A put is kept once the brokers have acknowledged it; a take is forgotten once its offsets
@@ -40,6 +45,7 @@ export class KafkaChannel implements Channel {
   readonly #form: RecordForm;
   readonly #partition: PartitionRule | undefined;
   readonly #consumers = new Set<KafkaChannelConsumer>();
+  readonly #committing = new Set<Promise<void>>();
   #maxRecordBytes: number = PRODUCER_DEFAULTS.maxBatchBytes;
   #producer: KafkaProducer | undefined;
   #consumer: KafkaConsumer | undefined;
@@ -212,8 +218,24 @@ export class KafkaChannel implements Channel {
     counters.add("KafkaEventGetTimer", Math.round(performance.now() - begun));
     if (!polled) return undefined;
     counters.add("EventTakeAttemptCount", polled.events);
-    return new KafkaTake(polled, this.#form, counters);
+    return new KafkaTake(polled, this.#form, counters, (committed) => this.#commit(committed));
   }
+
+  /** Waits while too many are on their way. What goes wrong with one that nobody waits for is reported. */
+  async #commit(committed: Promise<void>): Promise<void> {
+    const one: Promise<void> = committed
+      .catch((error: unknown) => {
+        if (isRevoked(error)) this.#context.log.warn(error.message);
+        else this.#context.report(error);
+      })
+      .finally(() => this.#committing.delete(one));
+    this.#committing.add(one);
+    while (this.#committing.size > COMMITS_AHEAD) await Promise.race(this.#committing);
+  }
+}
+
+function isRevoked(error: unknown): error is HeadraceError {
+  return isHeadraceError(error) && error.code === "FLUME_KAFKA_REVOKED";
 }
 
 class KafkaChannelConsumer implements Consumer {
@@ -251,12 +273,19 @@ class KafkaTake implements Take {
   readonly batch: EventBatch;
   readonly #polled: Polled;
   readonly #counters: ComponentContext["counters"];
+  readonly #commit: (committed: Promise<void>) => Promise<void>;
   readonly #lost = new AbortController();
   #state: "open" | "ended" = "open";
   ended: () => void = () => undefined;
 
-  constructor(polled: Polled, form: RecordForm, counters: ComponentContext["counters"]) {
+  constructor(
+    polled: Polled,
+    form: RecordForm,
+    counters: ComponentContext["counters"],
+    commit: (committed: Promise<void>) => Promise<void>,
+  ) {
     this.#polled = polled;
+    this.#commit = commit;
     this.#counters = counters;
     this.batch = joinBatches(polled.pieces.map((piece) => new RecordEvents(piece, form)));
   }
@@ -265,16 +294,10 @@ class KafkaTake implements Take {
     return AbortSignal.any([this.#lost.signal, this.#polled.lost]);
   }
 
-  /** Flume only logs when the offsets could not be committed; here it is the taker's to know. */
   async commit(): Promise<void> {
     this.#end();
     const begun = performance.now();
-    try {
-      await this.#polled.done();
-    } catch (error) {
-      if (error instanceof HeadraceError && error.code === "FLUME_KAFKA_REVOKED") throw leaseLost();
-      throw error;
-    }
+    await this.#commit(this.#polled.done());
     this.#counters.add("KafkaCommitTimer", Math.round(performance.now() - begun));
     this.#counters.add("EventTakeSuccessCount", this.batch.length);
   }

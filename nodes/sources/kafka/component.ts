@@ -34,7 +34,8 @@ const properties = {
     [],
     { flumeKey: "header", advanced: true },
   ),
-  maxInFlight: number(4, { min: 1, max: 100, advanced: true }),
+  /** Delivered or committed at once. */
+  maxInFlight: number(16, { min: 1, max: 100, advanced: true }),
   ...pollingProperties,
   consumerProperties: rows({ property: text("", { required: true }), value: text("") }, [], {
     flumeKey: "kafka.consumer",

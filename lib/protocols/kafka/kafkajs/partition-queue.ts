@@ -37,7 +37,8 @@ export class PendingBatch {
 
   constructor(queue: PartitionQueue, firstTimestamp: number, deadline: number) {
     this.queue = queue;
-    this.writer = new RecordBatchWriter(firstTimestamp);
+    this.writer = new RecordBatchWriter(firstTimestamp, queue.spare);
+    queue.spare = undefined;
     this.#firstTimestamp = firstTimestamp;
     this.deadline = deadline;
   }
@@ -102,6 +103,8 @@ export class PartitionQueue {
   /** Not before, in milliseconds since 1970. */
   retryAt = 0;
   failures = 0;
+  /** Memory for the next batch. */
+  spare: Buffer | undefined;
   /** Number of the next record, for brokers that drop repeated batches. */
   sequence = 0;
   sequenceOf: bigint | undefined;

@@ -280,6 +280,7 @@ export class KafkaJsProducer implements KafkaProducer {
   #kept(batch: PendingBatch): void {
     const { queue } = batch;
     remove(batch);
+    queue.spare = batch.writer.memory;
     queue.failures = 0;
     if (batch.producerId !== undefined && queue.sequenceOf === batch.producerId) {
       queue.sequence = nextSequence(queue.sequence, batch.writer.count);

@@ -38,8 +38,9 @@ export class RecordBatchWriter {
   readonly #firstTimestamp: number;
   #maxTimestamp: number;
 
-  constructor(firstTimestamp: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(FIRST_SIZE);
+  /** `memory`: of a batch that nobody needs any more. */
+  constructor(firstTimestamp: number, memory: Buffer = Buffer.allocUnsafeSlow(FIRST_SIZE)) {
+    this.#bytes = memory;
     this.#firstTimestamp = firstTimestamp;
     this.#maxTimestamp = firstTimestamp;
   }
@@ -51,6 +52,11 @@ export class RecordBatchWriter {
   /** Bytes so far, the batch's own included, before compression. */
   get size(): number {
     return this.#end;
+  }
+
+  /** The memory of a batch that nobody needs any more: batches of one partition are about as large as each other. */
+  get memory(): Buffer {
+    return this.#bytes;
   }
 
   /** The records so far, as they were written. Valid until the next one is added. */
