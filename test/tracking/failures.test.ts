@@ -166,7 +166,7 @@ for (const version of ["5", "4.1"] as const) {
       await eventually(async () => Object.keys((await oracle.report()).written).length === 8);
       await sleep(1500);
       const { channels, written } = await oracle.report();
-      assert.deepEqual([...(channels["i"]?.committed ?? [])].sort(), [0, 2]);
+      assert.deepEqual(new Set(channels["i"]?.committed), new Set([0, 2]));
       assert.deepEqual(new Set(Object.values(written)), new Set([1]));
       await oracle.nodeRed.comms.waitForStatus("i", ({ fill }) => fill === "red");
       // A flow that can handle it lets it go on.

@@ -85,9 +85,10 @@ describe("Tracked paths with a rule taken out: the tests would notice", function
         await oracle.nodeRed.deploy(longFlow(id, "delay", String(round)), "nodes");
         await sleep(1000);
         const { channels, written } = await oracle.report();
-        const { committed = [], premature = [] } = channels[id] ?? {};
-        for (const batch of committed) for (let i = 0; i < SIZE; i++) if (!written[`${id}:${batch}:${i}`]) bad++;
-        bad += premature.length;
+        const found = channels[id];
+        for (const batch of found?.committed ?? [])
+          for (let i = 0; i < SIZE; i++) if (!written[`${id}:${batch}:${i}`]) bad++;
+        bad += found?.premature.length ?? 0;
       }
       return bad;
     });
