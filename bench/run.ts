@@ -12,6 +12,7 @@ import { memory } from "./memory";
 import { ceiling, netcat } from "./netcat";
 import { tableText } from "./report/table";
 import { stress } from "./stress";
+import { tracking } from "./tracking";
 
 const benches: Readonly<Record<string, Bench>> = {
   ceiling,
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, Bench>> = {
   memory,
   "file-channel": fileChannel,
   kafka,
+  tracking,
 };
 
 /** What runs when nothing is named: memory repeats what netcat and stress also tell. */

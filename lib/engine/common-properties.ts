@@ -17,7 +17,7 @@ export type TrackingMode = (typeof TRACKING_MODES)[number];
 const trackingProperties = {
   tracking: choice(TRACKING_MODES, "tracked", { advanced: true }),
   settleWithin: number(60, { min: 1, max: 86_400, unit: "s", advanced: true }),
-  eventsInFlight: number(1000, { min: 1, max: 100_000, unit: "events", advanced: true }),
+  eventsInFlight: number(400, { min: 1, max: 100_000, unit: "events", advanced: true }),
 };
 
 /** The properties of a component's node: its own, and those that its role brings. */

@@ -5,6 +5,13 @@ export interface Failure {
   readonly error: HeadraceError;
 }
 
+/** Whoever has sent an event, and waits for its end. */
+export interface EventOwner {
+  settled(index: number, failure: Failure | undefined): void;
+}
+
+const NONE: readonly Failure[] = [];
+
 /**
  * One event on its way through ordinary nodes, or (with parents) one message that belongs to several events at
  * once. It is open as long as anything holds it: a message in routing, a delivery that has not ended, a child.
@@ -23,16 +30,19 @@ export class EventRecord {
   accepted = false;
   /** Messages of a child record carry this record's id, so the id alone does not tell which of them is meant. */
   sharesId = false;
-  failures: Failure[] = [];
+  failures: readonly Failure[] = NONE;
   /** Wait for this one and share its failure. Empty for an event. */
-  parents: EventRecord[];
+  parents: readonly EventRecord[];
   /** For a message to a Catch node: the failure that is taken back if a Flume node accepts it. */
   readonly rescues: Failure | undefined;
-  /** Told once, for an event. */
-  onSettled: ((failure: Failure | undefined) => void) | undefined;
+  /** For an event: who is told, once, and which one it is there. */
+  owner: EventOwner | undefined;
+  readonly index: number;
 
-  constructor(parents: EventRecord[], rescues?: Failure) {
+  constructor(parents: readonly EventRecord[], rescues?: Failure, owner?: EventOwner, index = 0) {
     this.parents = parents;
     this.rescues = rescues;
+    this.owner = owner;
+    this.index = index;
   }
 }

@@ -2,7 +2,7 @@ import { HeadraceError, reasonOf } from "../../../engine/errors.js";
 import type { NodeMessage, NodeRed, RedNode, SendEvent } from "../node-red.js";
 import { DeliveryBook, type MessageDelivery } from "./delivery-book.js";
 import { DeployBuffer } from "./deploy-buffer.js";
-import type { EventRecord, Failure } from "./event-record.js";
+import type { EventOwner, EventRecord, Failure } from "./event-record.js";
 import { FunctionTimers } from "./function-timers.js";
 import { guards } from "./guards.js";
 import { JoinGroups } from "./join-groups.js";
@@ -86,8 +86,8 @@ export class MessageTracker {
   }
 
   /** A new event; `send` must put `message` into the message path in this call, by `handOver`. */
-  openEvent(onSettled: (failure: Failure | undefined) => void): EventRecord {
-    return this.#records.openEvent(this.#ids.next(), onSettled);
+  openEvent(owner: EventOwner, index: number): EventRecord {
+    return this.#records.openEvent(this.#ids.next(), owner, index);
   }
 
   /** Sends the first message of an event, to one node. */
@@ -96,7 +96,9 @@ export class MessageTracker {
     stamp(msg, record);
     // Held before the first hook: another module's may drop it, or keep it for a while.
     this.#routing.sent(event, record);
-    source.node._flow.send([event]);
+    const events = [event];
+    source.node._flow.send(events);
+    this.#routing.look(events);
     this.#records.release(record);
   }
 
@@ -155,7 +157,8 @@ export class MessageTracker {
   // Node-RED's message path, in the order in which a message takes it.
 
   /** `Flow.send`: before any hook, so that no other module's hook can hold messages back unseen. */
-  #sending(events: readonly SendEvent[]): void {
+  #sending(events: readonly SendEvent[]): boolean {
+    let tracked = false;
     for (const event of events) {
       const { node } = event.source;
       const contact = this.#contacts.get(node);
@@ -165,8 +168,10 @@ export class MessageTracker {
       const record = contact.joinGroups && guards.joinGroups ? contact.joinGroups.sent(found, event.msg) : found;
       if (recordOn(event.msg) !== record) stamp(event.msg, record);
       this.#routing.sent(event, record);
+      tracked = true;
       if (contact.ending === "send") this.#endAllOf(contact, found);
     }
+    return tracked;
   }
 
   #delivering(event: SendEvent): void {
@@ -336,6 +341,7 @@ export class MessageTracker {
 
   #makeContact(node: RedNode): NodeContact {
     const contact = new NodeContact(node, endingOf(node));
+    if (contact.ending !== "done") this.#hooks.installReceived();
     if (joins(node)) contact.joinGroups = new JoinGroups(this.#records);
     if (outstandingTimers(node)) {
       contact.timers = new FunctionTimers(contact, this.#deliveries, () =>
@@ -350,10 +356,12 @@ export class MessageTracker {
     }
     contact.onLeave(
       shadow.replace<[NodeMessage, unknown]>(node, "_complete", (original) => {
-        const completed = (message: NodeMessage, error: unknown, go: () => unknown) =>
-          this.#tell(this.#completed(contact, message, error), contact, error, go);
+        const completed = (message: NodeMessage, error: unknown) => this.#completed(contact, message, error);
+        const tell = (failure: Failure, error: unknown, go: () => unknown) => this.#tell(failure, contact, error, go);
         return function (message, error): void {
-          completed(message, error, () => original.call(this, message, error));
+          const failure = completed(message, error);
+          if (failure) tell(failure, error, () => original.call(this, message, error));
+          else original.call(this, message, error);
         };
       }),
     );
@@ -361,18 +369,15 @@ export class MessageTracker {
       shadow.method(node, "error", (original, [error, message]) => {
         // `_complete` has told it already.
         if (contact.telling !== undefined && contact.telling === error) return original();
-        return this.#tell(this.#errorOf(contact, error, message), contact, error, original);
+        const failure = this.#errorOf(contact, error, message);
+        return failure ? this.#tell(failure, contact, error, original) : original();
       }),
     );
     this.#watchFlowOf(node);
     return contact;
   }
 
-  #tell(failure: Failure | undefined, contact: NodeContact, error: unknown, go: () => unknown): void {
-    if (!failure) {
-      go();
-      return;
-    }
+  #tell(failure: Failure, contact: NodeContact, error: unknown, go: () => unknown): void {
     const outer = this.#telling;
     this.#telling = failure;
     contact.telling = error;
@@ -391,9 +396,11 @@ export class MessageTracker {
       flow,
       shadow.replace<[readonly SendEvent[]]>(flow, "send", (original) => {
         const sending = (events: readonly SendEvent[]) => this.#sending(events);
+        const sent = (events: readonly SendEvent[]) => this.#routing.look(events);
         return function (events): void {
-          sending(events);
+          const tracked = sending(events);
           original.call(this, events);
+          if (tracked) sent(events);
         };
       }),
     );

@@ -1,4 +1,6 @@
-import { EventRecord, type Failure } from "./event-record.js";
+import { type EventOwner, EventRecord, type Failure } from "./event-record.js";
+
+const NO_PARENTS: readonly EventRecord[] = [];
 
 /** All records that are not settled. Settles a record once nothing has held it open for one turn. */
 export class OpenRecords {
@@ -23,9 +25,8 @@ export class OpenRecords {
   }
 
   /** A new event, held open by whoever hands it over. */
-  openEvent(id: string, onSettled: (failure: Failure | undefined) => void): EventRecord {
-    const record = new EventRecord([]);
-    record.onSettled = onSettled;
+  openEvent(id: string, owner: EventOwner, index: number): EventRecord {
+    const record = new EventRecord(NO_PARENTS, undefined, owner, index);
     record.id = id;
     record.holds = 1;
     this.#byId.set(id, record);
@@ -35,7 +36,7 @@ export class OpenRecords {
 
   /** A message that belongs to all of `parents`; held open by nothing yet, so the caller must. */
   openChild(parents: readonly EventRecord[], rescues?: Failure): EventRecord {
-    const record = new EventRecord([...parents], rescues);
+    const record = new EventRecord(parents, rescues);
     for (const parent of parents) parent.holds++;
     this.#children.add(record);
     return record;
@@ -55,7 +56,7 @@ export class OpenRecords {
 
   addParent(record: EventRecord, parent: EventRecord): void {
     if (record.over || parent.over || parent === record || record.parents.includes(parent)) return;
-    record.parents.push(parent);
+    record.parents = [...record.parents, parent];
     parent.holds++;
   }
 
@@ -75,7 +76,7 @@ export class OpenRecords {
   }
 
   fail(record: EventRecord, failure: Failure): void {
-    if (!record.over) record.failures.push(failure);
+    if (!record.over) record.failures = [...record.failures, failure];
   }
 
   /** Gives events up, and the children that belong to nobody any more. Whoever waits for them is not told. */
@@ -91,7 +92,7 @@ export class OpenRecords {
     this.#forget(record);
     // A child may go while one of its parents stays.
     for (const parent of record.parents) if (!parent.over) this.release(parent);
-    record.parents = [];
+    record.parents = NO_PARENTS;
   }
 
   #settleReleased(): void {
@@ -102,7 +103,7 @@ export class OpenRecords {
 
   #settle(record: EventRecord): void {
     const [failure] = record.failures;
-    const { onSettled, parents } = record;
+    const { owner, parents, index } = record;
     this.#forget(record);
     for (const parent of parents) {
       if (failure) this.fail(parent, failure);
@@ -110,8 +111,8 @@ export class OpenRecords {
       if (record.accepted) parent.accepted = true;
       this.release(parent);
     }
-    record.parents = [];
-    onSettled?.(failure);
+    record.parents = NO_PARENTS;
+    owner?.settled(index, failure);
   }
 
   #takeBack(record: EventRecord, failure: Failure): void {
@@ -120,7 +121,7 @@ export class OpenRecords {
 
   #forget(record: EventRecord): void {
     record.over = true;
-    record.onSettled = undefined;
+    record.owner = undefined;
     if (record.id !== undefined && this.#byId.get(record.id) === record) this.#byId.delete(record.id);
     if (!this.#children.delete(record)) this.#events--;
   }

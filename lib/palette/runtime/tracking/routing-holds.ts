@@ -14,19 +14,16 @@ type RoutedEvent = SendEvent & { [ROUTED]?: EventRecord | undefined };
 export class RoutingHolds {
   readonly #records: OpenRecords;
   readonly #onNoTarget: (record: EventRecord) => void;
-  #sent: RoutedEvent[] = [];
 
   constructor(records: OpenRecords, onNoTarget: (record: EventRecord) => void) {
     this.#records = records;
     this.#onNoTarget = onNoTarget;
   }
 
+  /** `send` begins. */
   sent(event: SendEvent, record: EventRecord): void {
-    const routed = event as RoutedEvent;
-    routed[ROUTED] = record;
+    (event as RoutedEvent)[ROUTED] = record;
     this.#records.hold(record);
-    if (this.#sent.length === 0) queueMicrotask(() => this.#look());
-    this.#sent.push(routed);
   }
 
   /** The record of an event that is delivered now, held until `release`. */
@@ -41,14 +38,13 @@ export class RoutingHolds {
     this.#records.release(record);
   }
 
-  /** The call stack of the `send` is over: what has not been delivered by now was dropped, or is held back. */
-  #look(): void {
-    const sent = this.#sent;
-    this.#sent = [];
-    for (const event of sent) {
-      const record = event[ROUTED];
+  /** `send` has returned: what has not been delivered by now was dropped, or another module's hook has it. */
+  look(events: readonly SendEvent[]): void {
+    for (const event of events) {
+      const routed = event as RoutedEvent;
+      const record = routed[ROUTED];
       if (!record || targetOf(event)) continue;
-      event[ROUTED] = undefined;
+      routed[ROUTED] = undefined;
       this.#onNoTarget(record);
       this.#records.release(record);
     }

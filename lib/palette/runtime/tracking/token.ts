@@ -7,13 +7,19 @@ import type { EventRecord } from "./event-record.js";
  */
 const TOKEN = Symbol("headrace event");
 
-/** Does nothing to a frozen message: the message's id is then all there is. */
+type Stamped = NodeMessage & { [TOKEN]?: unknown };
+
+/** Does nothing to a frozen message: its id is then all there is. */
 export function stamp(message: NodeMessage, record: EventRecord): void {
-  Reflect.set(message, TOKEN, record.token);
+  try {
+    (message as Stamped)[TOKEN] = record.token;
+  } catch {
+    // Frozen.
+  }
 }
 
 /** The record whose token the message carries, settled or not. */
 export function recordOn(message: NodeMessage): EventRecord | undefined {
-  const token: unknown = Reflect.get(message, TOKEN);
-  return typeof token === "function" ? ((token as () => EventRecord)() ?? undefined) : undefined;
+  const token = (message as Stamped)[TOKEN];
+  return typeof token === "function" ? (token as () => EventRecord)() : undefined;
 }

@@ -93,17 +93,25 @@ export class TrackedInlet implements Inlet {
   }
 
   async #handOver(batch: EventBatch, tracked: TrackedBatch, window: number): Promise<void> {
-    const { payload } = this.#from;
+    const { payload, node, port } = this.#from;
+    const { tracker } = this.#paths;
     for (let i = 0; i < batch.length; i++) {
-      if (i > 0 && i % MOST_IN_TAKE === 0) await nextLoopTurn();
-      while (tracked.underWay >= window) await tracked.progress();
-      if (!(await this.#usable())) {
+      // Only a pause can change anything.
+      let paused = i === 0;
+      if (i > 0 && i % MOST_IN_TAKE === 0) {
+        await nextLoopTurn();
+        paused = true;
+      }
+      while (tracked.underWay >= window) {
+        await tracked.progress();
+        paused = true;
+      }
+      if (paused && !(await this.#usable())) {
         tracked.refuseFrom(i, new DeliveryError("FLUME_STOPPED"));
         return;
       }
-      const { tracker } = this.#paths;
-      const record = tracked.begin(i, (onSettled) => tracker.openEvent(onSettled));
-      const { node, port } = this.#from;
+      const record = tracker.openEvent(tracked, i);
+      tracked.begin(record);
       tracker.handOver(record, {
         msg: messageOf(batch.at(i), payload, record.id as string),
         source: { id: node.id, node, port },

@@ -92,7 +92,7 @@ export class TrackedPaths {
       let progress = 0;
       const late: TrackedBatch[] = [];
       for (const batch of batches) {
-        progress = Math.max(progress, batch.lastProgress);
+        progress = Math.max(progress, batch.lastProgress(now));
         if (batch.underWay > 0 && now - progress > inlet.timeLimit * 1000) late.push(batch);
       }
       if (late.length > 0) this.#timeOut(inlet, late);
