@@ -55,6 +55,31 @@ export interface OffsetTopics<P> {
   readonly partitions: readonly P[];
 }
 
+/** One socket; each broker has one for fetches and one for everything else. */
+export interface KafkaJsConnection {
+  readonly clientId: string;
+  readonly requestTimeout: number;
+  readonly socket: Socket;
+  readonly requestQueue: {
+    push(request: {
+      entry: {
+        apiKey: number;
+        apiVersion: number;
+        apiName: string;
+        correlationId: number;
+        resolve(answer: { payload: Buffer | null }): void;
+        reject(error: Error): void;
+      };
+      expectResponse: boolean;
+      requestTimeout: number | null;
+      sendRequest(): void;
+    }): void;
+  };
+  isAuthenticated(): boolean;
+  authenticate(): Promise<void>;
+  nextCorrelationId(): number;
+}
+
 export interface KafkaJsBroker {
   readonly nodeId: number;
   readonly versions: Readonly<Record<number, ApiVersionRange>> | null;
@@ -62,6 +87,7 @@ export interface KafkaJsBroker {
     readonly host: string;
     readonly port: number;
     send<T>(request: ProtocolRequest<T>): Promise<T>;
+    getConnection(index?: number): Promise<KafkaJsConnection>;
   };
   isConnected(): boolean;
   disconnect(): Promise<void>;

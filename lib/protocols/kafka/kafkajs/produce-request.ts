@@ -1,5 +1,6 @@
 import { groupByTopic } from "./group-by-topic.js";
-import { kafkaJs, type KafkaJsBroker, type ProtocolRequest } from "./library.js";
+import type { KafkaJsBroker } from "./library.js";
+import { sendWhole } from "./send-whole.js";
 import { WireReader } from "./wire-reader.js";
 import { WireWriter } from "./wire-writer.js";
 
@@ -30,33 +31,25 @@ export async function produce(
 ): Promise<readonly ProduceAnswer[]> {
   const { maxVersion } = broker.versions?.[PRODUCE] ?? { maxVersion: OLDEST };
   const version = Math.max(OLDEST, Math.min(NEWEST, maxVersion));
-  const request: ProtocolRequest<readonly ProduceAnswer[]> = {
-    request: {
-      apiKey: PRODUCE,
-      apiVersion: version,
-      apiName: "Produce",
-      expectResponse: () => acks !== 0,
-      encode: () => Promise.resolve(kafkaJs().encoded(encode(batches, acks, timeout))),
-    },
-    response: {
-      decode: (bytes) => Promise.resolve(decode(bytes, version)),
-      parse: (answers) => Promise.resolve(answers),
-    },
-  };
-  const answers = await broker.connectionPool.send(request);
-  if (acks === 0) return batches.map(({ topic, partition }) => ({ topic, partition, errorCode: 0 }));
-  return answers;
+  const api = { key: PRODUCE, version, name: "Produce" };
+  const answer = await sendWhole(broker, api, encode(batches, acks, timeout), acks !== 0);
+  if (!answer) return batches.map(({ topic, partition }) => ({ topic, partition, errorCode: 0 }));
+  return decode(answer, version);
 }
 
-function encode(batches: readonly ProduceBatch[], acks: number, timeout: number): Buffer {
+/** The batches stay where they are, between what tells of them. */
+function encode(batches: readonly ProduceBatch[], acks: number, timeout: number): readonly Buffer[] {
   const topics = groupByTopic(batches);
-  const size = batches.reduce((sum, { bytes }) => sum + bytes.length + 64, 64);
-  const writer = new WireWriter(size).text(null).int16(acks).int32(timeout).int32(topics.size);
+  const pieces: Buffer[] = [];
+  let writer = new WireWriter().text(null).int16(acks).int32(timeout).int32(topics.size);
   for (const [topic, parts] of topics) {
     writer.text(topic).int32(parts.length);
-    for (const { partition, bytes } of parts) writer.int32(partition).block(bytes);
+    for (const { partition, bytes } of parts) {
+      pieces.push(writer.int32(partition).int32(bytes.length).bytes, bytes);
+      writer = new WireWriter();
+    }
   }
-  return writer.bytes;
+  return pieces;
 }
 
 function decode(bytes: Buffer, version: number): readonly ProduceAnswer[] {

@@ -239,8 +239,11 @@ export class KafkaJsProducer implements KafkaProducer {
       }
       if (batch.producerId === producer.id) continue;
       const stamp = { id: producer.id, epoch: producer.epoch, sequence: queue.sequence };
-      if (batch.bytes) restamp(batch.bytes, stamp);
-      else batch.bytes = await batch.writer.finish(this.#settings.compression, stamp);
+      if (batch.bytes) {
+        // An earlier attempt may still be on its way out of the old memory.
+        batch.bytes = Buffer.from(batch.bytes);
+        restamp(batch.bytes, stamp);
+      } else batch.bytes = await batch.writer.finish(this.#settings.compression, stamp);
       batch.producerId = producer.id;
     }
   }
@@ -280,7 +283,8 @@ export class KafkaJsProducer implements KafkaProducer {
   #kept(batch: PendingBatch): void {
     const { queue } = batch;
     remove(batch);
-    queue.spare = batch.writer.memory;
+    // Without an answer to the only attempt, the system may still be reading from it.
+    if (!batch.unclear && this.#settings.acks !== 0) queue.spare = batch.writer.memory;
     queue.failures = 0;
     if (batch.producerId !== undefined && queue.sequenceOf === batch.producerId) {
       queue.sequence = nextSequence(queue.sequence, batch.writer.count);

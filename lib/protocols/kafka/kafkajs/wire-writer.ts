@@ -39,13 +39,6 @@ export class WireWriter {
     return this;
   }
 
-  /** Behind its length in four bytes. */
-  block(value: Buffer): this {
-    this.int32(value.length);
-    value.copy(this.#bytes, this.#take(value.length));
-    return this;
-  }
-
   #take(size: number): number {
     const from = this.#end;
     this.#end += size;
