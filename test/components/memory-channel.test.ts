@@ -5,7 +5,7 @@ import { createEvent } from "../../lib/engine/event.js";
 import { readConfig } from "../../lib/engine/properties.js";
 import { component } from "../../nodes/channels/memory/component.js";
 import { MemoryChannel } from "../../nodes/channels/memory/memory-channel.js";
-import { consumerOf, drain, put, putBatch, take } from "../conformance/channel/channel-bench.js";
+import { consumerOf, drain, drainBatches, put, putBatch, take } from "../conformance/channel/channel-bench.js";
 import { staysPending } from "../support/pending.js";
 
 function open(settings: Record<string, number> = {}) {
@@ -75,9 +75,9 @@ describe("memory channel", () => {
     const most = repeatedBatch(event, Math.floor(one.limits.bytes / event.body.length));
     await putBatch(one, most);
     await assert.rejects(putBatch(other, most), { code: "FLUME_CHANNEL_BYTES_FULL" });
-    await drain(one);
+    await drainBatches(one);
     await putBatch(other, most);
-    await drain(other);
+    await drainBatches(other);
     assert.deepEqual([one.bytes, other.bytes], [0, 0]);
   });
 });
