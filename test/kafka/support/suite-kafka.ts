@@ -1,4 +1,4 @@
-import { Admin, Kafka, logLevel, type ITopicConfig } from "kafkajs";
+import { type Admin, type ITopicConfig, Kafka, logLevel } from "kafkajs";
 import type { SharedSettings } from "../../../lib/engine/component.js";
 import type { KafkaClusterSettings } from "../../../lib/protocols/kafka/cluster-settings.js";
 import { type KafkaCluster, type KafkaOptions, kafkaUnavailable, startKafka } from "../../counterparts/kafka/broker.js";

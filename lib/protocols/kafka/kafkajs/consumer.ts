@@ -5,7 +5,7 @@ import { SteadyTrouble } from "../steady-trouble.js";
 import { GroupMembership, type PartitionOffset, type TopicPartition } from "./group-membership.js";
 import { GroupSession } from "./group-session.js";
 import type { KafkaJsCluster } from "./library.js";
-import { openCluster, READ_COMMITTED, READ_UNCOMMITTED } from "./open-cluster.js";
+import { knownPartitions, leaderOf, openCluster, READ_COMMITTED, READ_UNCOMMITTED } from "./open-cluster.js";
 import { isPassing, translateError } from "./translate-error.js";
 
 const FIRST_RETRY = 250;
@@ -163,7 +163,7 @@ export class KafkaJsConsumer implements KafkaConsumer {
 
   /** Another generation is begun when topics appear or grow. */
   async #watchTopics(session: GroupSession, topics: readonly string[], signal: AbortSignal): Promise<void> {
-    const count = () => topics.map((topic) => this.#cluster.findTopicPartitionMetadata(topic).length).join(",");
+    const count = () => topics.map((topic) => knownPartitions(this.#cluster, topic).length).join(",");
     const before = count();
     for (;;) {
       await sleep(this.#settings.metadataMaxAge, signal);
@@ -192,9 +192,7 @@ export class KafkaJsConsumer implements KafkaConsumer {
     const { autoOffsetReset, groupId, readCommitted } = this.#settings;
     if (autoOffsetReset === "none")
       throw new HeadraceError("FLUME_KAFKA_NO_OFFSET", { group: groupId, topic, partition });
-    const leader = this.#cluster
-      .findTopicPartitionMetadata(topic)
-      .find(({ partitionId }) => partitionId === partition)?.leader;
+    const leader = leaderOf(this.#cluster, topic, partition);
     const broker = await this.#cluster.findBroker({ nodeId: leader ?? -1 });
     const timestamp = autoOffsetReset === "earliest" ? EARLIEST : LATEST;
     const { responses } = await broker.listOffsets({

@@ -8,7 +8,7 @@ import { DeliveredOffsets, type Handed } from "./delivered-offsets.js";
 import { type FetchedPartition, fetchRecords } from "./fetch-request.js";
 import { generationIsOver, type GroupMembership, type PartitionOffset } from "./group-membership.js";
 import { type KafkaJsCluster, kafkaJs } from "./library.js";
-import { READ_COMMITTED, READ_UNCOMMITTED } from "./open-cluster.js";
+import { leaderOf, READ_COMMITTED, READ_UNCOMMITTED } from "./open-cluster.js";
 import { asKafkaJsError, isPassing, translateError } from "./translate-error.js";
 
 /** How long a broker may hold a fetch back while a partition that is left out of it may get room, in milliseconds. */
@@ -70,6 +70,7 @@ export class GroupSession {
   /** Over, or about to be: nothing more is fetched or handed out. */
   readonly #ending = new AbortController();
   #buffered = 0;
+  #recovering = false;
   #sequence = 0;
   #commit: Promise<void> | undefined;
   #nextCommit: Promise<void> | undefined;
@@ -324,7 +325,7 @@ export class GroupSession {
     let soonest = Number.POSITIVE_INFINITY;
     let leaderless = false;
     for (const state of this.#partitions) {
-      const leader = this.#leaderOf(state);
+      const leader = leaderOf(this.#cluster, state.topic, state.partition);
       if (leader === undefined || leader < 0) {
         leaderless = true;
         continue;
@@ -341,7 +342,7 @@ export class GroupSession {
       }
     }
     for (const [leader, states] of wanted) void this.#fetchFrom(leader, states, leftOut.has(leader));
-    if (leaderless) void this.#recover(kafkaJs().errorOfCode(LEADER_NOT_AVAILABLE), []);
+    if (leaderless && !this.#recovering) void this.#recover(kafkaJs().errorOfCode(LEADER_NOT_AVAILABLE), []);
     if (Number.isFinite(soonest)) this.#fetchAt(soonest - now);
   }
 
@@ -450,14 +451,16 @@ export class GroupSession {
     const wait = isPassing(error) ? RETRY : LONG_RETRY;
     for (const state of states) state.retryAt = Date.now() + wait;
     this.#events.trouble(translateError(error, this.#settings.connection, states[0]?.topic ?? this.#settings.groupId));
+    if (this.#recovering) {
+      this.#fetchAt(wait);
+      return;
+    }
+    this.#recovering = true;
     await sleep(Math.min(wait, RETRY), signal);
     await this.#cluster.refreshMetadata().catch(() => undefined);
+    this.#recovering = false;
     this.#fetch();
     this.#fetchAt(wait);
-  }
-
-  #leaderOf({ topic, partition }: PartitionState): number | undefined {
-    return this.#cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition)?.leader;
   }
 }
 

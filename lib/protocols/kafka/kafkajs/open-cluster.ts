@@ -1,7 +1,7 @@
 import net from "node:net";
 import tls from "node:tls";
 import type { KafkaConnection, SaslSettings } from "../port.js";
-import { kafkaJs, type KafkaJsCluster, type SocketFactory } from "./library.js";
+import { kafkaJs, type KafkaJsCluster, type PartitionMetadata, type SocketFactory } from "./library.js";
 
 /** How long a connection may take to be made, and credentials to be checked, in milliseconds. */
 const CONNECT_TIMEOUT = 5_000;
@@ -54,4 +54,17 @@ function saslOptions(sasl: SaslSettings): unknown {
     mechanism: "oauthbearer",
     oauthBearerProvider: async () => ({ value: await sasl.token() }),
   };
+}
+
+/** What is known of a topic now; nothing while no broker has answered yet, which the library throws for. */
+export function knownPartitions(cluster: KafkaJsCluster, topic: string): readonly PartitionMetadata[] {
+  try {
+    return cluster.findTopicPartitionMetadata(topic);
+  } catch {
+    return [];
+  }
+}
+
+export function leaderOf(cluster: KafkaJsCluster, topic: string, partition: number): number | undefined {
+  return knownPartitions(cluster, topic).find(({ partitionId }) => partitionId === partition)?.leader;
 }

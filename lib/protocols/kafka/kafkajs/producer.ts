@@ -6,7 +6,7 @@ import { partitionOfKey } from "../records/murmur2.js";
 import { restamp } from "../records/record-batch-writer.js";
 import { SteadyTrouble } from "../steady-trouble.js";
 import { type KafkaJsBroker, type KafkaJsCluster, kafkaJs } from "./library.js";
-import { openCluster } from "./open-cluster.js";
+import { knownPartitions, leaderOf, openCluster } from "./open-cluster.js";
 import { type BatchOwner, PartitionQueue, type PendingBatch } from "./partition-queue.js";
 import { produce } from "./produce-request.js";
 import { asKafkaJsError, isPassing, isUnclear, produceError, translateError } from "./translate-error.js";
@@ -79,7 +79,7 @@ export class KafkaJsProducer implements KafkaProducer {
     for (let look = 1; ; look++) {
       try {
         await this.#cluster.addMultipleTargetTopics([topic]);
-        const { length } = this.#cluster.findTopicPartitionMetadata(topic);
+        const { length } = knownPartitions(this.#cluster, topic);
         if (length > 0) {
           this.#grow(topic);
           return length;
@@ -128,7 +128,7 @@ export class KafkaJsProducer implements KafkaProducer {
           soonest = Math.min(soonest, queue.retryAt);
           continue;
         }
-        const leader = this.#leaderOf(topic, queue.partition);
+        const leader = leaderOf(this.#cluster, topic, queue.partition);
         if (leader === undefined || leader < 0) {
           void this.#failed([first], kafkaJs().errorOfCode(LEADER_NOT_AVAILABLE));
           continue;
@@ -179,14 +179,10 @@ export class KafkaJsProducer implements KafkaProducer {
     return openCluster(connection, { requestTimeout, metadataMaxAge, createTopics: true });
   }
 
-  #leaderOf(topic: string, partition: number): number | undefined {
-    return this.#cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition)?.leader;
-  }
-
   /** Partitions are only ever added to a topic. */
   #grow(topic: string): void {
     const queues = this.#topics.get(topic) ?? [];
-    const { length } = this.#cluster.findTopicPartitionMetadata(topic);
+    const { length } = knownPartitions(this.#cluster, topic);
     while (queues.length < length) {
       queues.push(new PartitionQueue(topic, queues.length, this.#settings.maxBatchBytes));
     }
