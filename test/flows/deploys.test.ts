@@ -347,27 +347,28 @@ describe("deploys", () => {
     await client.end();
   });
 
-  it("deploys in the middle of a fan-out: each target has every event exactly once, and in order", async () => {
-    const fan = (name: string): FlowNode[] => [
-      tab(),
-      netcat(`${id}-source`, port, [`${id}-channel`, `${id}-ordinary`, `${id}-other`]),
-      memory(`${id}-channel`, [`${id}-sink`], { capacity: 10_000, transactionCapacity: 1000 }),
-      memory(`${id}-other`, [`${id}-sink-other`], { capacity: 10_000, transactionCapacity: 1000 }),
-      collector(`${id}-ordinary`),
-      testSink(`${id}-sink`),
-      testSink(`${id}-sink-other`),
-      // Long enough for a batch of a thousand, which an ordinary node gets a hundred at a time, to be cut by it.
-      slowToClose(`${id}-slow`, 200, { name }),
-    ];
-    await nodeRed().deploy(fan("0"));
-    const client = await clientOf(port);
-    const sender = new LineSender(client);
-    for (let i = 1; i <= 8; i++) await sender.during(() => nodeRed().deploy(fan(String(i)), TYPES[i % 3]));
-    const lines = await sender.stop();
-    for (const target of ["sink", "sink-other", "ordinary"]) {
-      const bodies = await bodiesAt(nodeRed(), `${id}-${target}`, lines.length);
-      assertSameLines(bodies, lines, target);
-    }
-    await client.end();
-  });
+  for (const tracking of ["tracked", "handOver"])
+    it(`deploys in the middle of a fan-out (${tracking}): each target has every event exactly once, and in order`, async () => {
+      const fan = (name: string): FlowNode[] => [
+        tab(),
+        netcat(`${id}-source`, port, [`${id}-channel`, `${id}-ordinary`, `${id}-other`], { tracking }),
+        memory(`${id}-channel`, [`${id}-sink`], { capacity: 10_000, transactionCapacity: 1000 }),
+        memory(`${id}-other`, [`${id}-sink-other`], { capacity: 10_000, transactionCapacity: 1000 }),
+        collector(`${id}-ordinary`),
+        testSink(`${id}-sink`),
+        testSink(`${id}-sink-other`),
+        // Long enough for a batch of a thousand, which an ordinary node gets a hundred at a time, to be cut by it.
+        slowToClose(`${id}-slow`, 200, { name }),
+      ];
+      await nodeRed().deploy(fan("0"));
+      const client = await clientOf(port);
+      const sender = new LineSender(client);
+      for (let i = 1; i <= 8; i++) await sender.during(() => nodeRed().deploy(fan(String(i)), TYPES[i % 3]));
+      const lines = await sender.stop();
+      for (const target of ["sink", "sink-other", "ordinary"]) {
+        const bodies = await bodiesAt(nodeRed(), `${id}-${target}`, lines.length);
+        assertSameLines(bodies, lines, target);
+      }
+      await client.end();
+    });
 });

@@ -65,17 +65,25 @@ export class OrdinaryInlet implements Inlet {
   }
 
   async #handOver(batch: EventBatch): Promise<void> {
-    const start = interrupted.get(batch)?.get(this.id) ?? 0;
+    let at = interrupted.get(batch)?.get(this.id) ?? 0;
     interrupted.get(batch)?.delete(this.id);
-    for (let i = start; i < batch.length; i++) {
-      if ((i - start) % MESSAGES_PER_TURN === 0) {
-        if (i > start) await nextLoopTurn();
-        if (!this.#from.phase.running) this.#interrupt(batch, i);
+    while (at < batch.length) {
+      if (!this.#from.phase.running) this.#interrupt(batch, at);
+      const end = Math.min(at + MESSAGES_PER_TURN, batch.length);
+      for (let i = at; i < end; i++) {
+        sendTo(this.#from, this.#target, messageOf(batch.at(i), this.#from.payload, this.#from.newId()));
       }
-      sendTo(this.#from, this.#target, messageOf(batch.at(i), this.#from.payload, this.#from.newId()));
+      // Lets the target have them before more are made.
+      await nextLoopTurn();
+      if (this.#closedMeanwhile) this.#interrupt(batch, at);
+      at = end;
     }
-    // Lets the target have them before more are made.
-    await nextLoopTurn();
+  }
+
+  /** A deploy that began in the turn of the sending has closed the target before it had the messages. */
+  get #closedMeanwhile(): boolean {
+    const { node, phase } = this.#from;
+    return !phase.running && node._flow.getNode(this.#target.id) !== this.#target;
   }
 
   #interrupt(batch: EventBatch, at: number): never {
