@@ -107,7 +107,9 @@ export class FileFinisher {
       return status.length > intended;
     }
     // Longer than anybody meant it to be: the journal is older than the file, so nothing is known to be too much.
-    if (status.length <= wanted || status.length > intended) return true;
+    if (status.length < wanted || status.length > intended) return true;
+    // As long as it should be: but what was given up may still be on its way. HDFS refuses to cut while it is.
+    if (status.length === wanted && !resent) return true;
     // False: HDFS goes on with it by itself, whatever the file is called by then.
     await this.#call(() => this.#client.truncate(open, wanted));
     return true;

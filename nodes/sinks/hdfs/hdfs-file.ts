@@ -12,8 +12,11 @@ import type { OpenFileRecord, OpenFilesJournal } from "./open-files-journal.js";
 /** Waits between looks at a file whose last write has an unknown outcome, in milliseconds. */
 const FIRST_LOOK = 50;
 const LONGEST_LOOK = 1000;
-/** How long it is tried to find out. After that a new file is begun. */
-const LOOKING = 6000;
+/**
+ * How long it is tried to find out; after that a new file is begun. A data node is told to cut a block with a
+ * heartbeat, of which there is one in three seconds.
+ */
+const LOOKING = 15_000;
 /** Times that the same bytes are written when it is known that they are not there. */
 const MOST_TRIES = 3;
 

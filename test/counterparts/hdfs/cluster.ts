@@ -36,8 +36,6 @@ export interface HdfsCluster {
   readonly logs: readonly string[];
   /** Of a pair: the other one becomes active. */
   failOver(to: 0 | 1): Promise<void>;
-  stopNameNode(index?: 0 | 1): Promise<void>;
-  startNameNode(index?: 0 | 1): Promise<void>;
   stopDataNode(index?: number): Promise<void>;
   startDataNode(index?: number): Promise<void>;
   /** Ends all of it as a crash does. */
@@ -107,6 +105,8 @@ class HdfsServer implements HdfsCluster {
       "dfs.namenode.safemode.extension": "0",
       "dfs.namenode.fs-limits.min-block-size": "1024",
       "dfs.webhdfs.socket.read-timeout": "30s",
+      // Blocks are cut at a heartbeat: three seconds each time would make tests of it long.
+      "dfs.heartbeat.interval": "1s",
       ...(appendDelay === undefined
         ? {}
         : { "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": String(appendDelay) }),
@@ -162,14 +162,6 @@ class HdfsServer implements HdfsCluster {
   async failOver(to: 0 | 1): Promise<void> {
     await this.#tell(`standby ${1 - to}`);
     await this.#tell(`active ${to}`);
-  }
-
-  stopNameNode(index = 0): Promise<void> {
-    return this.#tell(`stop-name ${index}`);
-  }
-
-  startNameNode(index = 0): Promise<void> {
-    return this.#tell(`start-name ${index}`);
   }
 
   stopDataNode(index = 0): Promise<void> {

@@ -16,8 +16,8 @@ import org.apache.hadoop.hdfs.MiniDFSCluster.DataNodeProperties;
 import org.apache.hadoop.hdfs.MiniDFSNNTopology;
 
 /**
- * Hadoop's own cluster in one process, with name nodes and data nodes that can be stopped and started one by one, by
- * lines on the standard input. MiniDFSClusterManager of Hadoop can only start and stop all of them, and knows no pair
+ * Hadoop's own cluster in one process, with data nodes that can be stopped and started one by one, and a pair of
+ * name nodes that can change over, by lines on the standard input. MiniDFSClusterManager of Hadoop can only start and stop all of them, and knows no pair
  * of name nodes.
  *
  * Arguments: --dir FOLDER --name-port N --http-port N [--http-port N] --data-nodes N [--format] -D key=value …
@@ -81,8 +81,6 @@ public final class LoopbackHdfs {
   private static void obey(String[] words) throws Exception {
     int number = words.length > 1 ? Integer.parseInt(words[1]) : 0;
     switch (words[0]) {
-      case "stop-name": cluster.shutdownNameNode(number); break;
-      case "start-name": cluster.restartNameNode(number, false); break;
       case "active": cluster.transitionToActive(number); break;
       case "standby": cluster.transitionToStandby(number); break;
       case "stop-data": stopped.put(number, cluster.stopDataNode(number)); break;

@@ -1,0 +1,116 @@
+import { strict as assert } from "node:assert";
+import { zstdDecompressSync } from "node:zlib";
+import { NEVER } from "../../lib/engine/delivery.js";
+import type { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
+import type { HdfsCluster } from "../counterparts/hdfs/cluster.js";
+import { hdfsText } from "../counterparts/hdfs/tools.js";
+import { useTempDir } from "../support/temp-dir.js";
+import { filesBelow, hdfsClient, hdfsSink, numbered } from "./support/sinks.js";
+
+interface Kind {
+  readonly name: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly extension: string;
+  /** The line that Hadoop prints for the event with this number. */
+  line(number: number): string;
+}
+
+const TIME = "1700000000000";
+/** Hadoop prints a BytesWritable as hexadecimal. */
+const hex = (number: number) => Buffer.from(String(number)).toString("hex").replace(/../g, "$& ").trim();
+const asBytes = (number: number) => `${TIME}\t${hex(number)}`;
+const asText = (number: number) => `${TIME}\t${number}`;
+const asAvro = (number: number) => `{"headers":{"timestamp":"${TIME}"},"body":"${number}"}`;
+
+const CODECS = { gzip: ".gz", bzip2: ".bz2", snappy: ".snappy", lz4: ".lz4", default: ".deflate" } as const;
+
+const kinds: readonly Kind[] = [
+  { name: "text", settings: {}, extension: "", line: String },
+  {
+    name: "headers",
+    settings: { serializer: "header_and_text" },
+    extension: "",
+    line: (number) => `{timestamp=${TIME}} ${number}`,
+  },
+  { name: "seq", settings: { fileType: "SequenceFile" }, extension: "", line: asBytes },
+  { name: "seq-text", settings: { fileType: "SequenceFile", writeFormat: "Text" }, extension: "", line: asText },
+  ...Object.entries(CODECS).flatMap(([codeC, extension]): Kind[] => [
+    {
+      name: `seq-${codeC}`,
+      settings: { fileType: "SequenceFile", writeFormat: "Text", codeC },
+      extension,
+      line: asText,
+    },
+    { name: codeC, settings: { fileType: "CompressedStream", codeC }, extension, line: String },
+  ]),
+  { name: "seq-bytes-gzip", settings: { fileType: "SequenceFile", codeC: "gzip" }, extension: ".gz", line: asBytes },
+  ...["null", "deflate", "snappy"].map(
+    (compressionCodec): Kind => ({
+      name: `avro-${compressionCodec}`,
+      settings: { serializer: "avro_event", compressionCodec, syncIntervalBytes: 2000, fileSuffix: ".avro" },
+      extension: ".avro",
+      line: asAvro,
+    }),
+  ),
+];
+
+/** What the sink writes, read by Hadoop's own tools. */
+export function formatSuite(cluster: () => HdfsCluster): void {
+  describe("files, read by hdfs dfs -text", () => {
+    const folder = useTempDir();
+    let client: WebHdfsClient;
+    before(() => (client = hdfsClient(cluster().urls)));
+    after(() => client.close());
+
+    const write = async (name: string, settings: Readonly<Record<string, unknown>>): Promise<string> => {
+      const { sink } = hdfsSink(cluster().urls, folder().file(name), { path: `/formats/${name}`, ...settings });
+      await sink.start();
+      // Two appends: what the second adds must go on where the first has ended.
+      await sink.write(numbered(0, 150, { timestamp: TIME }), NEVER);
+      await sink.write(numbered(150, 50, { timestamp: TIME }), NEVER);
+      await sink.stop();
+      const files = await filesBelow(client, `/formats/${name}`);
+      assert.equal(files.length, 1, name);
+      return files[0] ?? "";
+    };
+
+    it("holds every event of every kind of file", async function () {
+      this.timeout(120_000);
+      const files = await Promise.all(kinds.map(({ name, settings }) => write(name, settings)));
+      for (const [i, { name, extension }] of kinds.entries()) {
+        assert.match(files[i] ?? "", new RegExp(`/FlumeData\\.\\d+${extension.replace(".", "\\.")}$`), name);
+      }
+      // One start of Java for all of them: it prints one after the other.
+      const printed = (await hdfsText(cluster().fileSystem, ...files)).split("\n").filter((line) => line !== "");
+      const expected = kinds.flatMap(({ line }) => Array.from({ length: 200 }, (_, number) => line(number)));
+      assert.equal(printed.length, expected.length);
+      for (const [i, { name }] of kinds.entries()) {
+        assert.deepEqual(printed.slice(i * 200, (i + 1) * 200), expected.slice(i * 200, (i + 1) * 200), name);
+      }
+    });
+
+    it("is a chain of zstandard frames, which Hadoop reads only with its native library", async () => {
+      const file = await write("zstandard", { fileType: "CompressedStream", codeC: "zstandard" });
+      assert.match(file, /\.zst$/);
+      const lines = unpackedFrames(await client.read(file)).split("\n");
+      assert.deepEqual(
+        lines.slice(0, -1),
+        Array.from({ length: 200 }, (_, number) => String(number)),
+      );
+    });
+  });
+}
+
+/** Node.js stops at the end of a frame, and says how far that was. */
+function unpackedFrames(bytes: Buffer): string {
+  let text = "";
+  for (let start = 0; start < bytes.length; ) {
+    const { buffer, engine } = zstdDecompressSync(bytes.subarray(start), { info: true }) as unknown as {
+      buffer: Buffer;
+      engine: { bytesWritten: number };
+    };
+    text += buffer.toString();
+    start += engine.bytesWritten;
+  }
+  return text;
+}

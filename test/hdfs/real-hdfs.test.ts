@@ -1,0 +1,30 @@
+import { fetchHdfs } from "../counterparts/hdfs/fetch.js";
+import { type HdfsCluster, hdfsUnavailable, startHdfs } from "../counterparts/hdfs/cluster.js";
+import { skip } from "../support/skip.js";
+import { clientSuite } from "./client-suite.js";
+import { faultSuite } from "./fault-suite.js";
+import { formatSuite } from "./format-suite.js";
+import { sinkSuite } from "./sink-suite.js";
+
+describe("against a real HDFS", function () {
+  this.timeout(60_000);
+  let running: HdfsCluster;
+
+  before("fetch and start HDFS", async function () {
+    // The first fetch on a machine brings a hundred megabytes.
+    this.timeout(15 * 60_000);
+    const reason = await hdfsUnavailable();
+    if (reason !== undefined) skip(this, reason);
+    await fetchHdfs();
+    running = await startHdfs({ appendDelay: 5 });
+  });
+  after(async () => {
+    await running?.stop();
+  });
+
+  const cluster = () => running;
+  clientSuite(cluster);
+  sinkSuite(cluster);
+  formatSuite(cluster);
+  faultSuite(cluster);
+});
