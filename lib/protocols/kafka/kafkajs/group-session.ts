@@ -450,17 +450,21 @@ export class GroupSession {
     }
     const wait = isPassing(error) ? RETRY : LONG_RETRY;
     for (const state of states) state.retryAt = Date.now() + wait;
-    this.#events.trouble(translateError(error, this.#settings.connection, states[0]?.topic ?? this.#settings.groupId));
+    if (states.length > 0 || this.#recovering) this.#tell(error, states[0]?.topic);
     if (this.#recovering) {
       this.#fetchAt(wait);
       return;
     }
     this.#recovering = true;
     await sleep(Math.min(wait, RETRY), signal);
-    await this.#cluster.refreshMetadata().catch(() => undefined);
+    await this.#cluster.refreshMetadata().catch((reason: unknown) => this.#tell(reason));
     this.#recovering = false;
     this.#fetch();
     this.#fetchAt(wait);
+  }
+
+  #tell(error: unknown, topic = this.#settings.groupId): void {
+    this.#events.trouble(translateError(error, this.#settings.connection, topic));
   }
 }
 

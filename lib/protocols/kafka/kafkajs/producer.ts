@@ -5,7 +5,7 @@ import { checkCompression } from "../records/compression.js";
 import { partitionOfKey } from "../records/murmur2.js";
 import { restamp } from "../records/record-batch-writer.js";
 import { SteadyTrouble } from "../steady-trouble.js";
-import { type KafkaJsBroker, type KafkaJsCluster, kafkaJs } from "./library.js";
+import { type KafkaJsBroker, type KafkaJsCluster, type KafkaJsError, kafkaJs } from "./library.js";
 import { knownPartitions, leaderOf, openCluster } from "./open-cluster.js";
 import { type BatchOwner, PartitionQueue, type PendingBatch } from "./partition-queue.js";
 import { produce } from "./produce-request.js";
@@ -130,7 +130,7 @@ export class KafkaJsProducer implements KafkaProducer {
         }
         const leader = leaderOf(this.#cluster, topic, queue.partition);
         if (leader === undefined || leader < 0) {
-          void this.#failed([first], kafkaJs().errorOfCode(LEADER_NOT_AVAILABLE));
+          void this.#failed([first], leaderUnknown());
           continue;
         }
         if (this.#busy.has(leader)) continue;
@@ -317,7 +317,10 @@ export class KafkaJsProducer implements KafkaProducer {
       this.pump();
       return;
     }
-    this.#trouble.begins(translateError(error, this.#settings.connection, batches[0]?.queue.topic ?? ""));
+    // Why nobody is known to lead is told by whoever asks the brokers.
+    if (!isLeaderUnknown(error)) {
+      this.#trouble.begins(translateError(error, this.#settings.connection, batches[0]?.queue.topic ?? ""));
+    }
     if (!numbering) await this.#refresh();
     this.pump();
   }
@@ -339,17 +342,29 @@ export class KafkaJsProducer implements KafkaProducer {
   async #askAgain(): Promise<void> {
     try {
       await this.#cluster.refreshMetadata();
-    } catch {
+    } catch (error) {
+      // A partition without a leader: the cluster is there, and the next look may find one.
+      if (isLeaderUnknown(error)) {
+        this.#trouble.begins(translateError(error, this.#settings.connection, [...this.#topics.keys()].join(", ")));
+        return;
+      }
       if (this.#closed.signal.aborted) return;
       const old = this.#cluster;
       void old.disconnect().catch(() => undefined);
       this.#cluster = this.#open();
       try {
         await this.#cluster.connect();
-        await this.#cluster.addMultipleTargetTopics([...this.#topics.keys()]);
-      } catch (error) {
-        this.#trouble.begins(translateError(error, this.#settings.connection, [...this.#topics.keys()].join(", ")));
+      } catch (reason) {
+        this.#trouble.begins(translateError(reason, this.#settings.connection, ""));
         return;
+      }
+      // One by one: a topic that is gone must not hold the others up.
+      for (const topic of this.#topics.keys()) {
+        try {
+          await this.#cluster.addMultipleTargetTopics([topic]);
+        } catch (reason) {
+          this.#trouble.begins(translateError(reason, this.#settings.connection, topic));
+        }
       }
     }
     for (const topic of this.#topics.keys()) this.#grow(topic);
@@ -418,6 +433,14 @@ class Put implements KafkaPut, BatchOwner {
     this.#open.delete(batch);
     if (this.#open.size === 0) this.#settled?.();
   }
+}
+
+function leaderUnknown(): KafkaJsError {
+  return kafkaJs().errorOfCode(LEADER_NOT_AVAILABLE);
+}
+
+function isLeaderUnknown(error: unknown): boolean {
+  return asKafkaJsError(error).type === "LEADER_NOT_AVAILABLE";
 }
 
 function isTooLarge(error: unknown): boolean {
