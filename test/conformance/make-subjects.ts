@@ -25,7 +25,7 @@ function configOf<P extends Properties>(properties: P, raw: Raw): ConfigOf<P> {
 export async function channelFactory<P extends Properties>(
   component: ChannelComponent<P>,
   /** Settings beside the usual ones, in the channel's folder. */
-  more: (folder: string) => Raw = () => ({}),
+  more: (folder: string, settings: Raw) => Raw = () => ({}),
 ): Promise<ChannelFactory> {
   const folder = await tempDir();
   let made = 0;
@@ -34,7 +34,7 @@ export async function channelFactory<P extends Properties>(
       const id = `channel-${++made}`;
       const storage = folder.file(id);
       // The byte capacity asked for is to be had in full.
-      const raw = { byteCapacityBufferPercentage: 0, ...settings, ...more(storage) };
+      const raw = { byteCapacityBufferPercentage: 0, ...settings, ...more(storage, { ...settings }) };
       return component.create(configOf(component.properties, raw), testContext(id, storage));
     },
     dispose: () => folder.remove(),

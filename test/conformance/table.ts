@@ -1,5 +1,6 @@
 import { component as file } from "../../nodes/channels/file/component.js";
 import { component as memory } from "../../nodes/channels/memory/component.js";
+import { component as spillable } from "../../nodes/channels/spillable/component.js";
 import { component as selector } from "../../nodes/routing/channel-selector/component.js";
 import { component as interceptors } from "../../nodes/routing/interceptors/component.js";
 import { component as logger } from "../../nodes/sinks/logger/component.js";
@@ -43,6 +44,31 @@ export const channels: readonly ChannelSubject[] = [
   {
     name: "file",
     factory: () => channelFactory(file, () => ({ minimumRequiredSpace: 1_048_576 })),
+    notAsked: {
+      "refuses a batch beyond its limit of bytes for ever, headers counted": noByteCapacity,
+      "makes a put wait for bytes as for events": noByteCapacity,
+      "says that it is full of bytes": noByteCapacity,
+      "gives every byte back, however a put or a take ends": noByteCapacity,
+    },
+  },
+  {
+    name: "spillable, with no overflow",
+    factory: () =>
+      channelFactory(spillable, (_folder, { capacity, keepAlive }) => ({
+        memoryCapacity: capacity,
+        overflowCapacity: 0,
+        overflowTimeout: keepAlive,
+      })),
+  },
+  {
+    name: "spillable, with nothing in memory",
+    factory: () =>
+      channelFactory(spillable, (_folder, { capacity, keepAlive }) => ({
+        memoryCapacity: 0,
+        overflowCapacity: capacity,
+        overflowTimeout: keepAlive,
+        minimumRequiredSpace: 1_048_576,
+      })),
     notAsked: {
       "refuses a batch beyond its limit of bytes for ever, headers counted": noByteCapacity,
       "makes a put wait for bytes as for events": noByteCapacity,

@@ -4,7 +4,7 @@ import { boolean, choice, type ConfigOf, number, secret, text } from "../../../l
 import { loadKeys } from "./encryption-keys.js";
 import { FileChannel, type FileChannelSettings } from "./file-channel.js";
 
-const properties = {
+export const properties = {
   checkpointDir: text("", { flumeKey: "checkpointDir", format: "directory" }),
   dataDirs: text("", { flumeKey: "dataDirs" }),
   capacity: number(1_000_000, { flumeKey: "capacity", min: 1, max: 1_000_000_000, unit: "events" }),

@@ -1,0 +1,300 @@
+import { getHeapStatistics } from "node:v8";
+import { unwatchAbort, watchAbort } from "../../../lib/engine/abort.js";
+import { Admission } from "../../../lib/engine/admission.js";
+import type { EventBatch } from "../../../lib/engine/batch.js";
+import type { Channel, Consumer, Limits, Prepared, Take } from "../../../lib/engine/contracts.js";
+import type { Counters } from "../../../lib/engine/counters.js";
+import { batchTooLarge, DeliveryError } from "../../../lib/engine/errors.js";
+import { EventQueue, type Slot } from "../../../lib/engine/event-queue.js";
+import { QueueConsumer } from "../../../lib/engine/queue-consumer.js";
+
+export interface SpillableSettings {
+  readonly memoryCapacity: number;
+  readonly overflowCapacity: number;
+  /** Seconds that a put waits for room. */
+  readonly overflowTimeout: number;
+  /** Bytes of bodies and headers in memory; 0: a part of the heap. */
+  readonly byteCapacity: number;
+  readonly byteCapacityBufferPercentage: number;
+  readonly transactionCapacity: number;
+}
+
+/** Flume's default byteCapacity is 80 % of the heap. */
+const HEAP_SHARE = 0.8;
+
+/**
+ * Events in memory while there is room, on the disk when there is not. Whoever comes while something is on the disk
+ * goes there too, so everything in memory comes before everything on the disk, and the order is that of admission.
+ * What is in memory does not survive the process.
+ */
+export class SpillableChannel implements Channel {
+  readonly id: string;
+  readonly takeSize = Number.POSITIVE_INFINITY;
+  readonly maxInFlight = Number.POSITIVE_INFINITY;
+  readonly capacity: number;
+  readonly limits: Limits;
+  readonly #overflow: Channel | undefined;
+  readonly #counters: Counters;
+  readonly #queue = new EventQueue();
+  readonly #room: Limits;
+  readonly #admission: Admission;
+  readonly #consumers = new Set<SpillConsumer>();
+  /** Puts and their rests in memory: nothing is taken from the disk before them. */
+  #inMemory = 0;
+  /** Puts on their way to the disk, which are not in its size yet while they wait. */
+  #spilling = 0;
+
+  /** Without an overflow it is a channel in memory. */
+  constructor(id: string, settings: SpillableSettings, counters: Counters, overflow: Channel | undefined) {
+    const { memoryCapacity, overflowCapacity, transactionCapacity, byteCapacityBufferPercentage } = settings;
+    this.id = id;
+    this.#counters = counters;
+    this.#overflow = overflow;
+    this.capacity = memoryCapacity + (overflow ? overflowCapacity : 0);
+    const total = settings.byteCapacity || getHeapStatistics().heap_size_limit * HEAP_SHARE;
+    const bytes = Math.max(1, Math.floor(total * (1 - byteCapacityBufferPercentage / 100)));
+    this.#room = { events: memoryCapacity, bytes };
+    this.limits = overflow
+      ? overflow.limits
+      : { events: Math.min(transactionCapacity, Math.max(1, memoryCapacity)), bytes };
+    this.#admission = new Admission({
+      capacity: this.#room,
+      transaction: Math.max(1, memoryCapacity),
+      keepAlive: settings.overflowTimeout,
+    });
+  }
+
+  get size(): number {
+    return this.#admission.events + (this.#overflow?.size ?? 0);
+  }
+
+  async start(): Promise<void> {
+    await this.#overflow?.start();
+    this.#admission.open();
+    this.#wake();
+  }
+
+  async stop(): Promise<void> {
+    this.#admission.close(new DeliveryError("FLUME_STOPPED"));
+    for (const consumer of [...this.#consumers]) await consumer.close();
+    await this.#overflow?.stop();
+  }
+
+  async prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
+    const { length } = batch;
+    const { limits } = this;
+    if (length > limits.events || batch.bytes > limits.bytes) throw batchTooLarge(length, batch.bytes, limits);
+    this.#counters.add("EventPutAttemptCount", length);
+    if (this.#overflow && !this.#fitsMemory(batch)) return this.#spill(this.#overflow, batch, signal);
+    return this.#keep(batch.compact(), signal);
+  }
+
+  connect({ id, maxLeases }: { id: string; maxLeases: number }): Consumer {
+    const memory = new QueueConsumer(maxLeases, this.#queue, {
+      taken: () => undefined,
+      committed: (_pieces, batch) => {
+        this.#inMemory -= batch.length;
+        this.#admission.release(batch.length, batch.bytes);
+      },
+      returned: () => undefined,
+      closed: () => undefined,
+    });
+    const consumer: SpillConsumer = new SpillConsumer(memory, this.#overflow?.connect({ id, maxLeases }), maxLeases, {
+      memoryReady: () => this.#queue.ready,
+      diskNext: () => this.#inMemory === 0 && (this.#overflow?.size ?? 0) > 0,
+      taken: (events) => this.#counters.add("EventTakeAttemptCount", events),
+      committed: (events) => this.#counters.add("EventTakeSuccessCount", events),
+      changed: () => this.#wake(),
+      closed: () => this.#consumers.delete(consumer),
+    });
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  #fitsMemory({ length, bytes }: EventBatch): boolean {
+    if (this.#spilling > 0 || (this.#overflow?.size ?? 0) > 0) return false;
+    return this.#admission.events + length <= this.#room.events && this.#admission.bytes + bytes <= this.#room.bytes;
+  }
+
+  async #keep(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
+    const { length, bytes } = batch;
+    let slot: Slot | undefined;
+    const waiting = this.#admission.request(length, bytes, signal, () => {
+      slot = this.#queue.reserve();
+      this.#inMemory += length;
+    });
+    if (waiting) await waiting;
+    const reserved = slot as unknown as Slot;
+    return {
+      commit: () => {
+        if (reserved.state !== "reserved") return Promise.reject(new Error("This put has already been ended."));
+        reserved.batch = batch;
+        reserved.state = "ready";
+        this.#counters.add("EventPutSuccessCount", length);
+        this.#wake();
+        return Promise.resolve();
+      },
+      abort: () => {
+        if (reserved.state !== "reserved") return;
+        reserved.state = "aborted";
+        this.#inMemory -= length;
+        this.#admission.release(length, bytes);
+        this.#wake();
+      },
+    };
+  }
+
+  async #spill(overflow: Channel, batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
+    this.#spilling++;
+    let prepared: Prepared;
+    try {
+      prepared = await overflow.prepare(batch, signal);
+    } finally {
+      this.#spilling--;
+    }
+    return {
+      commit: async () => {
+        await prepared.commit();
+        this.#counters.add("EventPutSuccessCount", batch.length);
+        this.#wake();
+      },
+      abort: () => {
+        prepared.abort();
+        this.#wake();
+      },
+    };
+  }
+
+  #wake(): void {
+    for (const consumer of this.#consumers) consumer.wake();
+  }
+}
+
+interface SpillEvents {
+  memoryReady(): boolean;
+  /** Everything that was in memory is settled, and there is something on the disk. */
+  diskNext(): boolean;
+  taken(events: number): void;
+  committed(events: number): void;
+  /** A take has ended: others may be able to go on. */
+  changed(): void;
+  closed(): void;
+}
+
+/** Takes from memory, then from the disk; never from both at once. */
+class SpillConsumer implements Consumer {
+  readonly #memory: QueueConsumer;
+  readonly #disk: Consumer | undefined;
+  readonly #maxLeases: number;
+  readonly #events: SpillEvents;
+  #leases = 0;
+  #waiting: (() => void) | undefined;
+  #closed = false;
+  /** Ends a wait at the disk when there is something in memory: the disk is empty then, and may stay so. */
+  #recall = new AbortController();
+  #either: { readonly of: AbortSignal; readonly signal: AbortSignal } | undefined;
+  #atDisk = false;
+
+  constructor(memory: QueueConsumer, disk: Consumer | undefined, maxLeases: number, events: SpillEvents) {
+    this.#memory = memory;
+    this.#disk = disk;
+    this.#maxLeases = maxLeases;
+    this.#events = events;
+  }
+
+  async take(max: Limits, signal: AbortSignal): Promise<Take | undefined> {
+    while (!this.#closed && !signal.aborted) {
+      // Asked and waited for in the same breath: a wake in between would be missed.
+      const source = this.#leases < this.#maxLeases ? this.#source() : undefined;
+      if (!source) {
+        await this.#untilWoken(signal);
+        continue;
+      }
+      const take = await source(max, signal);
+      if (!take) continue;
+      this.#leases++;
+      this.#events.taken(take.batch.length);
+      return this.#watched(take);
+    }
+    return undefined;
+  }
+
+  wake(): void {
+    this.#waiting?.();
+    if (this.#atDisk && this.#events.memoryReady()) {
+      this.#recall.abort();
+      this.#recall = new AbortController();
+      this.#either = undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#memory.close();
+    await this.#disk?.close();
+    this.wake();
+    this.#events.closed();
+  }
+
+  /** Where the next events are; undefined when there are none. */
+  #source(): ((max: Limits, signal: AbortSignal) => Promise<Take | undefined>) | undefined {
+    if (this.#events.memoryReady()) return (max, signal) => this.#memory.take(max, signal);
+    const disk = this.#disk;
+    return disk && this.#events.diskNext() ? (max, signal) => this.#takeFromDisk(disk, max, signal) : undefined;
+  }
+
+  async #takeFromDisk(disk: Consumer, max: Limits, signal: AbortSignal): Promise<Take | undefined> {
+    if (this.#either?.of !== signal) {
+      this.#either = { of: signal, signal: AbortSignal.any([signal, this.#recall.signal]) };
+    }
+    this.#atDisk = true;
+    try {
+      return await disk.take(max, this.#either.signal);
+    } finally {
+      this.#atDisk = false;
+    }
+  }
+
+  #watched(take: Take): Take {
+    let open = true;
+    const ended = () => {
+      if (!open) return;
+      open = false;
+      this.#leases--;
+      this.#events.changed();
+    };
+    return {
+      batch: take.batch,
+      get lost() {
+        return take.lost;
+      },
+      commit: async () => {
+        try {
+          await take.commit();
+          this.#events.committed(take.batch.length);
+        } finally {
+          ended();
+        }
+      },
+      rollback: async () => {
+        try {
+          await take.rollback();
+        } finally {
+          ended();
+        }
+      },
+    };
+  }
+
+  #untilWoken(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiting = undefined;
+        unwatchAbort(signal, wake);
+        resolve();
+      };
+      this.#waiting = wake;
+      watchAbort(signal, wake);
+    });
+  }
+}

@@ -1,0 +1,115 @@
+import { strict as assert } from "node:assert";
+import * as fc from "fast-check";
+import type { Channel, Consumer, Take } from "../../../lib/engine/contracts.js";
+import { NEVER } from "../../../lib/engine/delivery.js";
+import { type ConfigOf, readConfig } from "../../../lib/engine/properties.js";
+import { component } from "../../../nodes/channels/spillable/component.js";
+import { testContext } from "../../support/component-context.js";
+import { tempDir, useTempDir } from "../../support/temp-dir.js";
+import { events, numbersOf } from "../file/support/channels.js";
+
+async function open(folder: string, settings: Record<string, unknown>): Promise<Channel> {
+  const raw = { minimumRequiredSpace: 1_048_576, maxFileSize: 1_048_576, overflowTimeout: 0, ...settings };
+  const { config, problems } = readConfig(component.properties, raw);
+  assert.deepEqual(problems, []);
+  const channel = component.create(config as ConfigOf<typeof component.properties>, testContext("spill", folder));
+  await channel.start();
+  return channel;
+}
+
+async function put(channel: Channel, first: number, count: number): Promise<void> {
+  await (await channel.prepare(events(first, count), NEVER)).commit();
+}
+
+const take = (consumer: Consumer, most: number): Promise<Take | undefined> =>
+  consumer.take({ events: most, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(1000));
+
+describe("spillable memory channel", function () {
+  this.timeout(60_000);
+  const dir = useTempDir();
+
+  it("keeps the order from memory to disk and back to memory", async () => {
+    const channel = await open(dir().path, { memoryCapacity: 10, overflowCapacity: 100 });
+    for (let i = 0; i < 8; i++) await put(channel, i * 5, 5);
+    assert.equal(channel.size, 40);
+    const consumer = channel.connect({ id: "taker", maxLeases: 1 });
+    const numbers: number[] = [];
+    for (let i = 8; numbers.length < 100; i++) {
+      if (i < 20) await put(channel, i * 5, 5);
+      const some = await take(consumer, 12);
+      if (!some) break;
+      numbers.push(...numbersOf(some.batch));
+      await some.commit();
+    }
+    assert.deepEqual(numbers, [...Array(100).keys()]);
+    // Memory is used again once the disk is empty, by a taker that waited at the disk meanwhile.
+    const waiting = take(consumer, 10);
+    await put(channel, 100, 5);
+    assert.deepEqual(numbersOf(((await waiting) as Take).batch), [100, 101, 102, 103, 104]);
+    await channel.stop();
+  });
+
+  it("is full when both are, and says so after the timeout", async () => {
+    const channel = await open(dir().path, { memoryCapacity: 4, overflowCapacity: 4, transactionCapacity: 4 });
+    await put(channel, 0, 4);
+    await put(channel, 4, 4);
+    await assert.rejects(put(channel, 8, 1), { code: "FLUME_CHANNEL_FULL" });
+    await channel.stop();
+  });
+
+  it("gives again after a start what was on the disk", async () => {
+    const first = await open(dir().path, { memoryCapacity: 4, overflowCapacity: 100 });
+    await put(first, 0, 4);
+    await put(first, 4, 4);
+    await first.stop();
+    const second = await open(dir().path, { memoryCapacity: 4, overflowCapacity: 100 });
+    assert.equal(second.size, 4);
+    const some = await take(second.connect({ id: "taker", maxLeases: 1 }), 10);
+    assert.deepEqual(numbersOf((some as Take).batch), [4, 5, 6, 7]);
+    await second.stop();
+  });
+
+  it("beside a plain list, whatever is put, taken, rolled back or given up", async () => {
+    const action = fc.oneof(
+      fc.record({ do: fc.constant("put" as const), count: fc.integer({ min: 1, max: 6 }), abort: fc.boolean() }),
+      fc.record({ do: fc.constant("take" as const), count: fc.integer({ min: 1, max: 8 }), commit: fc.boolean() }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(action, { maxLength: 40, size: "max" }), async (actions) => {
+        const folder = await tempDir();
+        const channel = await open(folder.path, { memoryCapacity: 7, overflowCapacity: 30, transactionCapacity: 30 });
+        const consumer = channel.connect({ id: "taker", maxLeases: 2 });
+        let list: number[] = [];
+        let next = 0;
+        for (const one of actions) {
+          if (one.do === "put") {
+            const first = next;
+            next += one.count;
+            try {
+              const prepared = await channel.prepare(events(first, one.count), NEVER);
+              if (one.abort) prepared.abort();
+              else {
+                await prepared.commit();
+                list.push(...Array.from({ length: one.count }, (_, i) => first + i));
+              }
+            } catch (error) {
+              assert.match(String(error), /Space for commit/);
+            }
+          } else if (list.length > 0) {
+            const some = (await take(consumer, one.count)) as Take;
+            const numbers = numbersOf(some.batch);
+            assert.deepEqual(numbers, list.slice(0, numbers.length));
+            if (one.commit) {
+              await some.commit();
+              list = list.slice(numbers.length);
+            } else await some.rollback();
+          }
+          assert.equal(channel.size, list.length);
+        }
+        await channel.stop();
+        await folder.remove();
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
