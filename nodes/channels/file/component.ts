@@ -4,12 +4,12 @@ import { boolean, choice, type ConfigOf, number, secret, text } from "../../../l
 import { loadKeys } from "./encryption-keys.js";
 import { FileChannel, type FileChannelSettings } from "./file-channel.js";
 
-export const properties = {
+const places = {
   checkpointDir: text("", { flumeKey: "checkpointDir", format: "directory" }),
   dataDirs: text("", { flumeKey: "dataDirs" }),
-  capacity: number(1_000_000, { flumeKey: "capacity", min: 1, max: 1_000_000_000, unit: "events" }),
-  transactionCapacity: number(10_000, { flumeKey: "transactionCapacity", min: 1, max: 10_000_000, unit: "events" }),
-  keepAlive: number(3, { flumeKey: "keep-alive", max: 86_400, unit: "s" }),
+};
+
+const storage = {
   minimumRequiredSpace: number(524_288_000, { flumeKey: "minimumRequiredSpace", min: 1_048_576, unit: "bytes" }),
   fsyncPerTransaction: boolean(true, { flumeKey: "fsyncPerTransaction" }),
   fsyncInterval: number(5, {
@@ -52,6 +52,17 @@ export const properties = {
   useLogReplayV1: boolean(false, { flumeKey: "use-log-replay-v1", advanced: true }),
   useFastReplay: boolean(false, { flumeKey: "use-fast-replay", advanced: true }),
 };
+
+const properties = {
+  ...places,
+  capacity: number(1_000_000, { flumeKey: "capacity", min: 1, max: 1_000_000_000, unit: "events" }),
+  transactionCapacity: number(10_000, { flumeKey: "transactionCapacity", min: 1, max: 10_000_000, unit: "events" }),
+  keepAlive: number(3, { flumeKey: "keep-alive", max: 86_400, unit: "s" }),
+  ...storage,
+};
+
+/** Of a channel that keeps events in the same way, and has room and patience of its own. */
+export const storageProperties = { ...places, transactionCapacity: properties.transactionCapacity, ...storage };
 
 export type FileChannelConfig = ConfigOf<typeof properties>;
 

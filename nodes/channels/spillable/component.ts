@@ -1,12 +1,9 @@
 import type { ChannelComponent, ComponentContext } from "../../../lib/engine/component.js";
 import { Counters } from "../../../lib/engine/counters.js";
 import { number } from "../../../lib/engine/properties.js";
-import { properties as fileProperties, settingsOf } from "../file/component.js";
+import { settingsOf, storageProperties } from "../file/component.js";
 import { FileChannel } from "../file/file-channel.js";
 import { SpillableChannel } from "./spillable-channel.js";
-
-// As in Flume: the overflow's size and patience are settings of this channel.
-const { capacity: _capacity, keepAlive: _keepAlive, ...ofTheFileChannel } = fileProperties;
 
 const properties = {
   memoryCapacity: number(10_000, { flumeKey: "memoryCapacity", max: 100_000_000, unit: "events" }),
@@ -28,7 +25,7 @@ const properties = {
     unit: "%",
     advanced: true,
   }),
-  ...ofTheFileChannel,
+  ...storageProperties,
 };
 
 export const component: ChannelComponent<typeof properties> = {

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import * as fc from "fast-check";
 import type { Channel, Consumer, Take } from "../../../lib/engine/contracts.js";
 import { NEVER } from "../../../lib/engine/delivery.js";
-import { type ConfigOf, readConfig } from "../../../lib/engine/properties.js";
+import { readConfig } from "../../../lib/engine/properties.js";
 import { component } from "../../../nodes/channels/spillable/component.js";
 import { testContext } from "../../support/component-context.js";
 import { tempDir, useTempDir } from "../../support/temp-dir.js";
@@ -12,7 +12,7 @@ async function open(folder: string, settings: Record<string, unknown>): Promise<
   const raw = { minimumRequiredSpace: 1_048_576, maxFileSize: 1_048_576, overflowTimeout: 0, ...settings };
   const { config, problems } = readConfig(component.properties, raw);
   assert.deepEqual(problems, []);
-  const channel = component.create(config as ConfigOf<typeof component.properties>, testContext("spill", folder));
+  const channel = component.create(config, testContext("spill", folder));
   await channel.start();
   return channel;
 }
