@@ -25,6 +25,8 @@ export interface Inlet {
    * Rejects with BatchTooLarge beyond `limits`. `signal` withdraws only what is not yet admitted.
    */
   prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared>;
+  /** Takes nothing any more before the flows are started again: no channel need wait to be emptied into it. */
+  readonly closed?: boolean;
   /**
    * Only inlets that pass events on (interceptors, selectors): where the batch goes from here, without
    * keeping any of it. A delivery then prepares the inlets at the ends, in one order for the whole flow.

@@ -100,4 +100,26 @@ describe("Tracked paths: killed at any moment", function () {
     const duplicates = [...(await written()).values()].reduce((sum, count) => sum + count - 1, 0);
     console.log(`      ${acknowledged.size} acknowledged, ${duplicates} came twice`);
   });
+
+  it("stopping the process gives up what is under way, in time, and the channel keeps it", async () => {
+    const lines = Array.from({ length: 300 }, (_, i) => `stop line ${i}`);
+    const port = await freePort();
+    const first = await NodeRed.start({ flows: flow(port), userDir: dir.file("user") });
+    const client = await eventually(() => tcpClient(port));
+    await client.write(lines.map((line) => `${line}\n`).join(""));
+    await eventually(() => client.received.length === lines.length);
+    const { milliseconds } = await first.stop();
+    assert.ok(milliseconds < 10_000, `it took ${milliseconds} ms`);
+    const second = await NodeRed.start({ flows: flow(port), userDir: dir.file("user") });
+    await eventually(
+      async () => {
+        const found = await written();
+        const missing = lines.filter((line) => !found.has(line));
+        if (missing.length > 0) throw new Error(`${missing.length} are missing, the first is ${missing[0]}`);
+        return true;
+      },
+      { within: 30_000, every: 100, what: "arrival of all" },
+    );
+    await second.stop();
+  });
 });

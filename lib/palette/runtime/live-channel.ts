@@ -59,7 +59,8 @@ export function liveChannel(
       if (supervised.started) runner?.start();
     },
     get drained() {
-      return !runner || port?.current.length === 0 || ((channel.size ?? 0) === 0 && !runner.busy);
+      if (!runner || port?.current.length === 0 || port?.current.some((inlet) => inlet.closed)) return true;
+      return (channel.size ?? 0) === 0 && !runner.busy;
     },
     status() {
       const { fill, percent } = fillStatus(channel.size ?? 0, channel.capacity ?? 0);

@@ -53,6 +53,10 @@ export class OrdinaryInlet implements Inlet {
     this.#target = target;
   }
 
+  get closed(): boolean {
+    return this.#from.phase.ending;
+  }
+
   async prepare(batch: EventBatch): Promise<Prepared> {
     if (!this.#from.phase.running) throw new DeliveryError("FLUME_STOPPED");
     return { commit: () => this.#inOrder(batch), abort: () => undefined };

@@ -51,6 +51,11 @@ export class TrackedInlet implements Inlet {
     this.maxInFlight = Math.max(1, Math.floor(settings.inFlight / this.takeSize));
   }
 
+  /** At a stop Node-RED closes the ordinary nodes together with ours. */
+  get closed(): boolean {
+    return this.#from.phase.ending;
+  }
+
   async prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
     this.#checkRunning();
     const room = this.#room.take(batch.length, signal);
