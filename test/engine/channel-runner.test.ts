@@ -147,6 +147,22 @@ describe("channel runner", () => {
     await next.rollback();
   });
 
+  it("waits for all batches under way when it stops, and commits them", async () => {
+    const sink = new TestInlet("sink");
+    sink.maxInFlight = 3;
+    sink.takeSize = 1;
+    const gate = new Gate();
+    sink.commitGate = gate.opened;
+    const { channel, runner } = started(sink);
+    await put(channel, "1", "2");
+    await eventually(() => sink.commits === 2);
+    const stopping = runner.stop();
+    assert.ok(await staysPending(stopping));
+    gate.open();
+    await stopping;
+    assert.equal(channel.size, 0);
+  });
+
   it("has one batch under way where nobody asks for more, which keeps the order", async () => {
     const sink = new TestInlet("sink");
     sink.maxInFlight = Number.POSITIVE_INFINITY;
