@@ -5,6 +5,7 @@ import { cleanUpLeftovers } from "../test/support/cleanup";
 import { type Bar, type Bench, type BenchOptions, flumeAvailable } from "./bench";
 import { fairness } from "./fairness";
 import { fileChannel } from "./file-channel";
+import { hdfs } from "./hdfs";
 import { interceptors } from "./interceptors";
 import { watchOthers } from "./measure/quietness";
 import { kafka } from "./kafka";

@@ -1,9 +1,12 @@
 import { fetchHdfs } from "../counterparts/hdfs/fetch.js";
 import { type HdfsCluster, hdfsUnavailable, startHdfs } from "../counterparts/hdfs/cluster.js";
 import { skip } from "../support/skip.js";
+import { conformanceSuite } from "./conformance-suite.js";
 import { clientSuite } from "./client-suite.js";
 import { faultSuite } from "./fault-suite.js";
+import { flowSuite } from "./flow-suite.js";
 import { formatSuite } from "./format-suite.js";
+import { pairSuite } from "./pair-suite.js";
 import { sinkSuite } from "./sink-suite.js";
 
 describe("against a real HDFS", function () {
@@ -24,7 +27,10 @@ describe("against a real HDFS", function () {
 
   const cluster = () => running;
   clientSuite(cluster);
+  conformanceSuite(cluster);
   sinkSuite(cluster);
   formatSuite(cluster);
+  flowSuite(cluster);
   faultSuite(cluster);
+  pairSuite();
 });

@@ -122,7 +122,7 @@ export class WebHdfsClient {
     const unreachable: string[] = [];
     for (;;) {
       const excluded: Query = unreachable.length > 0 ? { excludedatanodes: unreachable.join(",") } : {};
-      const first = await this.#nameNode(operation, method, path, { ...query, ...excluded }, [307, 201, 200]);
+      const first = await this.#firstStep(operation, method, path, { ...query, ...excluded });
       const url = this.#redirected(first, operation, path);
       const headers = { "content-type": "application/octet-stream", ...(await this.#credentials(url, false)) };
       try {
@@ -135,6 +135,17 @@ export class WebHdfsClient {
         if (!notSent || unreachable.length + 1 >= MOST_DATA_NODES || unreachable.includes(url.host)) throw error;
         unreachable.push(url.host);
       }
+    }
+  }
+
+  /** The name node changes nothing in it, however it ends. */
+  async #firstStep(operation: string, method: Method, path: string, query: Query): Promise<Reply> {
+    try {
+      return await this.#nameNode(operation, method, path, query, [307, 201, 200]);
+    } catch (error) {
+      if (!isHdfsError(error) || error.outcome === "none") throw error;
+      const { code, exception, parameters } = error;
+      throw new HdfsError(code, { outcome: "none", exception, parameters, cause: error });
     }
   }
 

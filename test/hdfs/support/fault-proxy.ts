@@ -21,6 +21,8 @@ export interface FaultProxy {
   failUploads(...faults: UploadFault[]): void;
   /** The next requests of this operation are carried out, and their answers lost. */
   swallowAnswersOf(operation: string, times: number): void;
+  /** Whether the name node's address breaks every connection. */
+  refuse(on: boolean): void;
   /** Uploads that a fault has hit. */
   readonly hit: number;
   close(): Promise<void>;
@@ -33,6 +35,7 @@ export async function startFaultProxy(nameNode: string): Promise<FaultProxy> {
   const servers: (Server | TcpServer)[] = [];
   const sockets = new Set<Socket>();
   let hit = 0;
+  let refusing = false;
 
   /** A port that leads to a data node. */
   const portTo = (host: string): Promise<number> => {
@@ -80,6 +83,10 @@ export async function startFaultProxy(nameNode: string): Promise<FaultProxy> {
   };
 
   const forward = (question: IncomingMessage, answer: ServerResponse) => {
+    if (refusing) {
+      answer.destroy();
+      return;
+    }
     const onward = request(new URL(question.url ?? "/", nameNode), {
       method: question.method,
       headers: question.headers,
@@ -119,6 +126,7 @@ export async function startFaultProxy(nameNode: string): Promise<FaultProxy> {
     url: `http://localhost:${port}`,
     failUploads: (...faults) => void uploads.push(...faults),
     swallowAnswersOf: (operation, times) => void swallowed.set(operation, times),
+    refuse: (on) => void (refusing = on),
     get hit() {
       return hit;
     },

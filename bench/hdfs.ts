@@ -1,0 +1,112 @@
+import { type HdfsCluster, hdfsUnavailable, startHdfs } from "../test/counterparts/hdfs/cluster";
+import type { FlowNode } from "../test/support/node-red";
+import { userInfo } from "node:os";
+import type { Bar, Bench, BenchOptions, Report } from "./bench";
+import { runRounds, type Side } from "./measure/rounds";
+import { comparison, FLUME, memoryBar, named, OURS, ratioBar } from "./report/comparison";
+import type { Table } from "./report/table";
+import { flumePipeline } from "./sides/flume";
+import { nodeRedPipeline } from "./sides/node-red";
+import { measureWindow, stressProperties } from "./stress";
+
+const MEMORY = { capacity: 100_000, transactionCapacity: 10_000 };
+const FLUME_STRESS = "org.apache.flume.source.StressSource";
+/** Milliseconds of the event loop's delay. */
+const LATEST_LOOP = 20;
+/** Files that end by time alone, and not within a round. */
+const PLAIN = { fileType: "DataStream", rollInterval: 3600, rollSize: 0, rollCount: 0, batchSize: 1_000 };
+
+/** How long a data node first waits for the name node when it closes a block, and how far we want to be ahead then. */
+const SETTINGS = [
+  { appendDelay: undefined, about: "data node as it comes", wanted: 3 },
+  { appendDelay: 5, about: "data node with 5 ms", wanted: 10 },
+] as const;
+
+export const hdfs: Bench = {
+  about: "stress (100 and 1,000 bytes) → memory (100,000) → HDFS text, with a data node's own setting and with 5 ms",
+  async run(options) {
+    const reason = await hdfsUnavailable();
+    if (reason !== undefined) {
+      options.say(`without HDFS: ${reason}`);
+      return { tables: [], bars: [] };
+    }
+    const tables: Table[] = [];
+    const bars: Bar[] = [];
+    for (const { appendDelay, about, wanted } of SETTINGS) {
+      for (const size of [100, 1_000]) {
+        const cluster = await startHdfs({ heap: "1g", ...(appendDelay === undefined ? {} : { appendDelay }) });
+        try {
+          const report = await compare(
+            cluster,
+            `stress, ${size} bytes → memory → HDFS, ${about}`,
+            size,
+            wanted,
+            options,
+          );
+          tables.push(...report.tables);
+          bars.push(...report.bars);
+        } finally {
+          await cluster.stop();
+        }
+      }
+    }
+    return { tables, bars };
+  },
+};
+
+async function compare(
+  cluster: HdfsCluster,
+  title: string,
+  size: number,
+  wanted: number,
+  options: BenchOptions,
+): Promise<Report> {
+  const sides = await runRounds(
+    [ours(cluster, size, options), ...(options.flume ? [flume(cluster, size, options)] : [])],
+    options,
+  );
+  const own = named(sides, OURS);
+  const other = named(sides, FLUME);
+  return {
+    tables: [comparison(title, sides)],
+    bars: [
+      ratioBar(`${title}: speed beside Flume`, own, other, wanted),
+      memoryBar(`${title}: peak memory`, own, other),
+      {
+        what: `${title}: event-loop delay, p99`,
+        wanted: `≤ ${LATEST_LOOP} ms`,
+        got: own?.loop ? `${own.loop.p99.toFixed(1)} ms` : "–",
+        met: own?.loop ? own.loop.p99 <= LATEST_LOOP : undefined,
+      },
+    ],
+  };
+}
+
+function ours(cluster: HdfsCluster, size: number, options: BenchOptions): Side {
+  const node = (type: string, id: string, to: string[], settings: Readonly<Record<string, unknown>>): FlowNode => ({
+    ...{ id, type, z: "tab" },
+    ...settings,
+    wires: [to],
+  });
+  const flows: FlowNode[] = [
+    { id: "tab", type: "tab", label: "Bench" },
+    node("flume-stress-source", "source", ["channel"], stressProperties(size)),
+    node("flume-memory-channel", "channel", ["sink"], MEMORY),
+    node("flume-hdfs-sink", "sink", [], { cluster: "cluster", path: "/bench/ours", ...PLAIN }),
+    { id: "cluster", type: "flume-hdfs-cluster", urls: cluster.urls[0], user: userInfo().username },
+  ];
+  return { name: OURS, run: async () => measureWindow(await nodeRedPipeline(flows, options), options) };
+}
+
+function flume(cluster: HdfsCluster, size: number, options: BenchOptions): Side {
+  const below = (prefix: string, values: Readonly<Record<string, string | number>>) =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [`${prefix}.${key}`, String(value)]));
+  const config = {
+    ...{ sources: "r", channels: "c", sinks: "k" },
+    ...below("sources.r", { type: FLUME_STRESS, channels: "c", ...stressProperties(size) }),
+    ...below("channels.c", { type: "memory", ...MEMORY }),
+    ...below("sinks.k", { type: "hdfs", channel: "c", "hdfs.path": `${cluster.fileSystem}/bench/flume` }),
+    ...below("sinks.k.hdfs", PLAIN),
+  };
+  return { name: FLUME, run: async () => measureWindow(await flumePipeline(config), options) };
+}
