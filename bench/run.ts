@@ -23,6 +23,7 @@ const benches: Readonly<Record<string, Bench>> = {
   fairness,
   memory,
   "file-channel": fileChannel,
+  hdfs,
   kafka,
   tracking,
 };
