@@ -329,7 +329,9 @@ describe("file channel on a bad day", function () {
     stop = true;
     await Promise.all(putting);
     await Promise.all(channels.map(({ channel }) => channel.stop()));
-    assert.ok(Math.max(...took) < 100, `readFile took ${Math.max(...took).toFixed(0)} ms`);
-    assert.ok(Math.max(...lags) < 100, `the event loop stood for ${Math.max(...lags).toFixed(0)} ms`);
+    // A machine that is busy with other things makes some late; blocked threads would make nearly all of them.
+    const most = (times: number[]) => times.sort((x, y) => x - y)[Math.floor(times.length * 0.8)] ?? 0;
+    assert.ok(most(took) < 50, `readFile took ${took.map((time) => time.toFixed(0)).join(", ")} ms`);
+    assert.ok(most(lags) < 50, `the event loop stood for ${lags.map((time) => time.toFixed(0)).join(", ")} ms`);
   });
 });
