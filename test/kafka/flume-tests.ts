@@ -12,7 +12,7 @@ import { skip } from "../support/skip.js";
 import { tcpClient } from "../support/tcp-client.js";
 import { tempDir, type TempDir } from "../support/temp-dir.js";
 import { kafkaChannel, kafkaSink, kafkaSource } from "./support/subjects.js";
-import { useKafka } from "./support/suite-kafka.js";
+import type { SuiteKafka } from "./support/suite-kafka.js";
 
 const CODECS = ["gzip", "snappy", "lz4", "zstd"] as const;
 
@@ -23,9 +23,7 @@ const event = (body: string, headers: Record<string, string> = {}): FlumeEvent =
 const component = (name: string, properties: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(properties).map(([key, value]) => [`${name}.${key}`, value]));
 
-describe("Kafka between these nodes and a real Flume", function () {
-  this.timeout(90_000);
-  const suite = useKafka();
+export function flumeTests(suite: () => SuiteKafka): void {
   let folder: TempDir;
   let agent: FlumeAgent;
   let port: number;
@@ -231,4 +229,4 @@ describe("Kafka between these nodes and a real Flume", function () {
     assert.equal(out.events, 1);
     await source.stop();
   });
-});
+}

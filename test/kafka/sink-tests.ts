@@ -8,15 +8,12 @@ import { COMPRESSION_NAMES } from "../../lib/protocols/kafka/records/compression
 import { partitionOfKey } from "../../lib/protocols/kafka/records/murmur2.js";
 import { textBatch } from "../support/event-batches.js";
 import { kafkaSink } from "./support/subjects.js";
-import { useKafka } from "./support/suite-kafka.js";
+import type { SuiteKafka } from "./support/suite-kafka.js";
 
 const event = (body: string, headers: Record<string, string> = {}): FlumeEvent =>
   createEvent(Buffer.from(body), Object.assign(copyHeaders(), headers));
 
-describe("Kafka sink", function () {
-  this.timeout(60_000);
-  const suite = useKafka();
-
+export function sinkTests(suite: () => SuiteKafka): void {
   it("writes key, timestamp, mapped headers and the body, each where Java would", async () => {
     const topic = await suite().topic(5);
     const sink = kafkaSink(suite().context(), {
@@ -142,4 +139,4 @@ describe("Kafka sink", function () {
       code: "FLUME_KAFKA_PROPERTY_UNSUPPORTED",
     });
   });
-});
+}

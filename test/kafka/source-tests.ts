@@ -7,7 +7,7 @@ import { numberBatch, textBatch } from "../support/event-batches.js";
 import { eventually } from "../support/eventually.js";
 import { TestOutlet } from "../support/outlets.js";
 import { kafkaSink, kafkaSource } from "./support/subjects.js";
-import { type SuiteKafka, useKafka } from "./support/suite-kafka.js";
+import type { SuiteKafka } from "./support/suite-kafka.js";
 
 async function write(suite: SuiteKafka, topic: string, ...batches: ReturnType<typeof textBatch>[]): Promise<void> {
   const sink = kafkaSink(suite.context(), { topic });
@@ -19,10 +19,7 @@ async function write(suite: SuiteKafka, topic: string, ...batches: ReturnType<ty
 const sorted = (bodies: readonly string[]): string[] => bodies.toSorted((a, b) => Number(a) - Number(b));
 const numbers = (first: number, length: number): string[] => Array.from({ length }, (_, i) => String(first + i));
 
-describe("Kafka source", function () {
-  this.timeout(60_000);
-  const suite = useKafka();
-
+export function sourceTests(suite: () => SuiteKafka): void {
   it("sets the headers that Flume sets", async () => {
     const topic = await suite().topic();
     const producer = suite().kafka.producer();
@@ -239,4 +236,4 @@ describe("Kafka source", function () {
     assert.equal((context.reports[0] as { code?: string }).code, "FLUME_KAFKA_NO_OFFSET");
     await source.stop();
   });
-});
+}

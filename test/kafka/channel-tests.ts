@@ -6,7 +6,7 @@ import { copyHeaders, createEvent } from "../../lib/engine/event.js";
 import { bodiesOf, numberBatch, textBatch } from "../support/event-batches.js";
 import { eventually } from "../support/eventually.js";
 import { kafkaChannel } from "./support/subjects.js";
-import { useKafka } from "./support/suite-kafka.js";
+import type { SuiteKafka } from "./support/suite-kafka.js";
 
 const ALL = { events: 1_000, bytes: Number.POSITIVE_INFINITY };
 
@@ -21,10 +21,7 @@ async function take(consumer: Consumer, events = 1_000): Promise<Take> {
   return taken;
 }
 
-describe("Kafka channel", function () {
-  this.timeout(60_000);
-  const suite = useKafka();
-
+export function channelTests(suite: () => SuiteKafka): void {
   it("gives headers and bodies back in Flume's format; without it the body and the key alone", async () => {
     for (const parseAsFlumeEvent of [true, false]) {
       const topic = await suite().topic();
@@ -161,4 +158,4 @@ describe("Kafka channel", function () {
     await put(channel, textBatch("x"));
     await channel.stop();
   });
-});
+}
