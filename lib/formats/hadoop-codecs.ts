@@ -3,24 +3,17 @@ import * as zlib from "node:zlib";
 import { blockingWork } from "../engine/blocking-work.js";
 import { HeadraceError, reasonOf } from "../engine/errors.js";
 import { bzip2 } from "./bzip2.js";
+import type { CodecName } from "./codec-names.js";
 
-/** Flume's names of Hadoop's codecs (`hdfs.codeC`): a class name without `Codec`, in any case. */
-export const CODECS = ["gzip", "bzip2", "zstandard", "snappy", "lz4", "default"] as const;
-export type CodecName = (typeof CODECS)[number];
-
-/** What stands in a sequence file, and behind a file's name (`CompressionCodec.getDefaultExtension`). */
-const FACTS: Readonly<Record<CodecName, { className: string; extension: string }>> = {
-  gzip: { className: "org.apache.hadoop.io.compress.GzipCodec", extension: ".gz" },
-  bzip2: { className: "org.apache.hadoop.io.compress.BZip2Codec", extension: ".bz2" },
-  zstandard: { className: "org.apache.hadoop.io.compress.ZStandardCodec", extension: ".zst" },
-  snappy: { className: "org.apache.hadoop.io.compress.SnappyCodec", extension: ".snappy" },
-  lz4: { className: "org.apache.hadoop.io.compress.Lz4Codec", extension: ".lz4" },
-  default: { className: "org.apache.hadoop.io.compress.DefaultCodec", extension: ".deflate" },
+/** What stands in the header of a sequence file. */
+const CLASS_NAMES: Readonly<Record<CodecName, string>> = {
+  gzip: "org.apache.hadoop.io.compress.GzipCodec",
+  bzip2: "org.apache.hadoop.io.compress.BZip2Codec",
+  zstandard: "org.apache.hadoop.io.compress.ZStandardCodec",
+  snappy: "org.apache.hadoop.io.compress.SnappyCodec",
+  lz4: "org.apache.hadoop.io.compress.Lz4Codec",
+  default: "org.apache.hadoop.io.compress.DefaultCodec",
 };
-
-export function codecExtension(name: CodecName): string {
-  return FACTS[name].extension;
-}
 
 export interface HadoopCodec {
   readonly className: string;
@@ -31,7 +24,7 @@ export interface HadoopCodec {
 /** Rejects with FLUME_CODEC_MISSING when what it needs is not installed. */
 export async function hadoopCodec(name: CodecName): Promise<HadoopCodec> {
   const compress = await compressorOf(name);
-  return { className: FACTS[name].className, compress };
+  return { className: CLASS_NAMES[name], compress };
 }
 
 type Compress = (bytes: Buffer) => Promise<Buffer>;

@@ -40,8 +40,7 @@ export async function buildPalette({ root, dist }) {
   }
 
   write(join(dist, `${plugin}.js`), pluginSource);
-  const declarations = components.map(({ declaration }) => declaration);
-  write(join(dist, `${plugin}.html`), await pluginHtml(root, declarations));
+  write(join(dist, `${plugin}.html`), await pluginHtml(root, components));
   for (const { language, shared, errors } of catalogues) {
     write(join(dist, "locales", language, `${plugin}.json`), json({ ...shared, errors }));
     for (const name of ["errors.json", "status.json"]) copyText(root, dist, join("locales", language, name));

@@ -4,6 +4,7 @@ import { declarationOf } from "./declarations.js";
 import { type FieldElement, readField, writeField } from "./field-value.js";
 import { ListEditor } from "./list-editor.js";
 import { outputMap } from "./output-map.js";
+import { openPreview, type PreviewLine } from "./preview.js";
 import { showProblem } from "./problem-line.js";
 import { showRichText } from "./rich-text.js";
 import type { EditorDeclaration, EditorNode } from "./red.js";
@@ -20,6 +21,7 @@ class Form {
   readonly #before: { rows: number; deadLetter: boolean };
   /** Fields that are empty because nobody has come to them yet get no message. */
   readonly #visited = new Set<string>();
+  readonly #preview: PreviewLine | undefined;
 
   constructor(node: EditorNode) {
     this.#node = node;
@@ -34,6 +36,7 @@ class Form {
       this.#showHint(name);
       this.#bind(name, property);
     }
+    this.#preview = openPreview(node, this.#declaration, (name) => this.#row(name));
     this.refresh();
     this.#openAdvanced();
   }
@@ -63,6 +66,7 @@ class Form {
       showProblem(line, this.#field(name), quiet ? [] : problems);
     }
     for (const list of this.#lists) list.refresh();
+    this.#preview?.refresh(values);
     this.#updateOutputs(values);
   }
 

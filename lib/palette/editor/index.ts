@@ -2,4 +2,5 @@
 export { declare } from "./declarations.js";
 export { closeForm, openForm, saveForm } from "./form.js";
 export { inputLabel, nodeLabel, outputLabel } from "./labels.js";
+export { addPreview } from "./preview.js";
 export { validate } from "./validation.js";

@@ -1,7 +1,7 @@
 import type { SinkComponent } from "../../../lib/engine/component.js";
 import { boolean, choice, configNode, number, text } from "../../../lib/engine/properties.js";
 import { AVRO_CODECS } from "../../../lib/formats/avro-event-file.js";
-import { CODECS } from "../../../lib/formats/hadoop-codecs.js";
+import { CODECS } from "../../../lib/formats/codec-names.js";
 import { WRITE_FORMATS } from "../../../lib/formats/sequence-file.js";
 import { ROUND_UNITS } from "../../../lib/formats/zoned-time.js";
 import { FILE_TYPES, SERIALIZERS } from "./file-formats.js";

@@ -2,7 +2,8 @@ import { HeadraceError } from "../../../lib/engine/errors.js";
 import { type AvroCodecName, avroEventFile } from "../../../lib/formats/avro-event-file.js";
 import { createTextSerializer, type TextSerializerName } from "../../../lib/formats/event-serializer.js";
 import type { FileFormat } from "../../../lib/formats/file-format.js";
-import { type CodecName, codecExtension, hadoopCodec } from "../../../lib/formats/hadoop-codecs.js";
+import { type CodecName, codecExtension } from "../../../lib/formats/codec-names.js";
+import { hadoopCodec } from "../../../lib/formats/hadoop-codecs.js";
 import { sequenceFile, type WriteFormat } from "../../../lib/formats/sequence-file.js";
 import { compressedFile, textFile } from "../../../lib/formats/text-file.js";
 
