@@ -168,8 +168,14 @@ export class NetcatConnection {
   async #recover(batch: EventBatch, error: unknown): Promise<void> {
     this.#recovering = true;
     this.#socket.pause();
-    const behind = this.#pending.slice(1).filter(({ delivery }) => delivery);
-    const results = await Promise.allSettled(behind.map(({ delivery }) => delivery));
+    const rejected: Pending[] = [];
+    for (const pending of this.#pending.slice(1)) {
+      try {
+        await pending.delivery;
+      } catch {
+        rejected.push(pending);
+      }
+    }
     this.#lane.reset();
     if (batch.length === 1) this.#fail(error);
     else {
@@ -182,9 +188,7 @@ export class NetcatConnection {
         }
       }
     }
-    for (const [i, pending] of behind.entries()) {
-      if (results[i]?.status === "rejected") pending.delivery = undefined;
-    }
+    for (const pending of rejected) pending.delivery = undefined;
     this.#recovering = false;
   }
 
