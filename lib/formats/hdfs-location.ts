@@ -32,8 +32,8 @@ export function confinedName(name: string): string {
 }
 
 function unusable(path: string): HeadraceError {
-  // oxlint-disable-next-line no-control-regex
   return new HeadraceError("FLUME_HDFS_PATH_UNUSABLE", {
+    // oxlint-disable-next-line no-control-regex
     path: path.slice(0, 200).replace(/[\u0000-\u001f\u007f]/g, "?"),
   });
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { isHeadraceError } from "../../lib/engine/errors.js";
 import { copyHeaders } from "../../lib/engine/event.js";
 import { PathPattern, type PatternOptions } from "../../lib/formats/path-pattern.js";
-import { LOCAL_ZONE, ROUND_UNITS, roundDown, timeZone } from "../../lib/formats/zoned-time.js";
+import { LOCAL_ZONE, type ROUND_UNITS, roundDown, timeZone } from "../../lib/formats/zoned-time.js";
 import { root } from "../support/machine.js";
 
 /** Zone, timestamp, unit and value of the rounding (empty: none), pattern, and what Flume made of it. */

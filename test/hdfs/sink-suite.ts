@@ -67,7 +67,7 @@ export function sinkSuite(cluster: () => HdfsCluster): void {
         files.map((path) => path.replace(/\d+$/, "")),
         ["/sink/by-header/a/2023/x.", "/sink/by-header/a/2023/y.", "/sink/by-header/b/2023/x."],
       );
-      assert.deepEqual(await linesBelow(client, "/sink/by-header"), [..."012678", "9", "10", "11", ..."345"]);
+      assert.deepEqual(await linesBelow(client, "/sink/by-header"), [0, 1, 2, 6, 7, 8, 9, 10, 11, 3, 4, 5].map(String));
     });
 
     it("names files as Flume does while they are open and once they are finished", async () => {
@@ -93,7 +93,10 @@ export function sinkSuite(cluster: () => HdfsCluster): void {
       assert.equal(files.length, 3);
       await sink.stop();
       const sizes = (await client.list("/sink/count")).map(({ length }) => length);
-      assert.deepEqual(sizes.sort(), [4, 8, 8]);
+      assert.deepEqual(
+        sizes.sort((a, b) => a - b),
+        [4, 8, 8],
+      );
       assert.deepEqual(await linesBelow(client, "/sink/count"), texts(0, 10));
     });
 

@@ -21,8 +21,8 @@ export const preview = {
     const settings = config as unknown as Config;
     const places = new EventPlaces(settings, HOSTS);
     const { directory, prefix } = places.placeOf(places.keyOf(headers, now));
-    const plain = settings.fileType === "DataStream" || settings.codeC === "none";
-    const extension = plain ? "" : codecExtension(settings.codeC as CodecName);
+    const codec = settings.fileType === "DataStream" ? "none" : settings.codeC;
+    const extension = codec === "none" ? "" : codecExtension(codec);
     const { open, final } = namedFile(directory, prefix, now, settings, extension);
     return open === final ? { final } : { final, open };
   },

@@ -1,0 +1,241 @@
+import { strict as assert } from "node:assert";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { HeadraceError } from "../../lib/engine/errors.js";
+import { isHdfsError } from "../../lib/protocols/webhdfs/hdfs-error.js";
+import { KerberosLogin, type KerberosPackage } from "../../lib/protocols/webhdfs/kerberos-login.js";
+import { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
+import { type WebHdfsSettings, webHdfsSettings } from "../../lib/protocols/webhdfs/webhdfs-settings.js";
+import { clusterSettings } from "./support/sinks.js";
+
+interface Asked {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+type Answer = (asked: Asked, response: ServerResponse) => void;
+
+/** A server that speaks as a name node, a data node or HttpFS would, as the test says. */
+class FakeNode {
+  readonly asked: Asked[] = [];
+  answer: Answer = () => undefined;
+  readonly #server: Server;
+  url = "";
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        const url = new URL(request.url ?? "/", this.url);
+        const asked = {
+          method: request.method ?? "",
+          url,
+          headers: request.headers,
+          body: Buffer.concat(chunks).toString(),
+        };
+        this.asked.push(asked);
+        this.answer(asked, response);
+      });
+    });
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+function json(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
+}
+
+const remote = (exception: string) => ({
+  RemoteException: { exception, javaClassName: `x.${exception}`, message: "no" },
+});
+const STATUS = { FileStatus: { pathSuffix: "", type: "FILE", length: 3, modificationTime: 0 } };
+
+describe("WebHDFS on the wire", () => {
+  const nodes: FakeNode[] = [];
+  const clients: WebHdfsClient[] = [];
+  const fake = async (answer: Answer): Promise<FakeNode> => {
+    const node = new FakeNode();
+    node.answer = answer;
+    await node.start();
+    nodes.push(node);
+    return node;
+  };
+  const clientOf = (urls: readonly string[], more: Partial<WebHdfsSettings> = {}, kerberos?: KerberosLogin) => {
+    const login = { kind: "simple", user: "flume" } as const;
+    const settings = { urls, login, tls: undefined, proxyUser: "", timeout: 2000, ...more };
+    const client = new WebHdfsClient(settings, kerberos);
+    clients.push(client);
+    return client;
+  };
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.close();
+    await Promise.all(nodes.splice(0).map((node) => node.stop()));
+  });
+
+  it("sends no byte to the name node, all to the data node, and bears an unsolicited 100 Continue", async () => {
+    const dataNode = await fake((_, response) => {
+      response.socket?.write("HTTP/1.1 100 Continue\r\n\r\n");
+      response.writeHead(201).end();
+    });
+    const nameNode = await fake((_, response) =>
+      response.writeHead(307, { location: `${dataNode.url}/webhdfs/v1/a?op=CREATE&token=x` }).end(),
+    );
+    await clientOf([nameNode.url]).create("/a", [Buffer.from("one"), Buffer.from("two")], { overwrite: false });
+    const [first] = nameNode.asked;
+    assert.equal(first?.body, "");
+    assert.equal(first?.url.searchParams.get("user.name"), "flume");
+    assert.equal(first?.url.searchParams.get("overwrite"), "false");
+    assert.equal(dataNode.asked[0]?.body, "onetwo");
+    assert.equal(dataNode.asked[0]?.headers["content-length"], "6");
+    assert.equal(dataNode.asked[0]?.headers["content-type"], "application/octet-stream");
+  });
+
+  it("counts no answer but the right one as success: 200 for a create, 502, 503, 409, false", async () => {
+    for (const status of [200, 409, 502, 503]) {
+      const dataNode = await fake((_, response) => response.writeHead(status).end());
+      const nameNode = await fake((_, response) => response.writeHead(307, { location: `${dataNode.url}/x` }).end());
+      await assert.rejects(
+        clientOf([nameNode.url]).create("/a", [Buffer.from("x")], { overwrite: false }),
+        (error) => isHdfsError(error) && error.outcome === "unknown",
+        String(status),
+      );
+    }
+    const nameNode = await fake((_, response) => json(response, 200, { boolean: false }));
+    assert.equal(await clientOf([nameNode.url]).rename("/a", "/b"), false);
+  });
+
+  it("goes on to the next name node: standby, 502, 503, no answer at all", async () => {
+    const active = await fake((_, response) => json(response, 200, STATUS));
+    const standby = await fake((_, response) => json(response, 403, remote("StandbyException")));
+    const proxy = await fake((_, response) => response.writeHead(503).end("down"));
+    const client = clientOf(["http://127.0.0.1:9", standby.url, proxy.url, active.url]);
+    assert.equal((await client.status("/a"))?.length, 3);
+    // It remembers.
+    await client.status("/a");
+    assert.equal(standby.asked.length, 1);
+    assert.equal(active.asked.length, 2);
+    const none = clientOf([standby.url, standby.url]);
+    await assert.rejects(none.status("/a"), (error) => isHdfsError(error) && error.code === "FLUME_HDFS_STANDBY");
+  });
+
+  it("does not ask another name node for a change that may have been made", async () => {
+    const silent = await fake((_, response) => response.destroy());
+    const other = await fake((_, response) => json(response, 200, { boolean: true }));
+    const client = clientOf([silent.url, other.url]);
+    await assert.rejects(client.rename("/a", "/b"), (error) => isHdfsError(error) && error.outcome === "unknown");
+    assert.equal(other.asked.length, 0);
+    assert.equal(await client.rename("/a", "/b"), true);
+  });
+
+  it("asks for another data node when the one it got is not there", async () => {
+    const dataNode = await fake((_, response) => response.writeHead(200).end());
+    const nameNode = await fake(({ url }, response) => {
+      const excluded = url.searchParams.get("excludedatanodes");
+      response
+        .writeHead(307, { location: excluded === "127.0.0.1:9" ? `${dataNode.url}/x` : "http://127.0.0.1:9/x" })
+        .end();
+    });
+    await clientOf([nameNode.url]).append("/a", [Buffer.from("x")]);
+    assert.equal(dataNode.asked.length, 1);
+  });
+
+  it("gives up after the time it has, not knowing what came of it", async () => {
+    const nameNode = await fake(() => undefined);
+    await assert.rejects(
+      clientOf([nameNode.url], { timeout: 200 }).remove("/a"),
+      (error) => isHdfsError(error) && error.code === "FLUME_HDFS_TIMEOUT" && error.outcome === "unknown",
+    );
+  });
+
+  it("follows HttpFS to itself", async () => {
+    const httpFs: FakeNode = await fake(({ url }, response) => {
+      if (url.searchParams.get("data") === "true") response.writeHead(201).end();
+      else response.writeHead(307, { location: `${httpFs.url}${url.pathname}?op=CREATE&data=true` }).end();
+    });
+    await clientOf([httpFs.url]).create("/a", [Buffer.from("x")], { overwrite: false });
+    assert.equal(httpFs.asked[1]?.headers["content-type"], "application/octet-stream");
+  });
+
+  it("does not follow from TLS to plain text, nor to anything that is no address", async () => {
+    const nameNode = await fake((_, response) => response.writeHead(307, { location: "file:///etc/passwd" }).end());
+    await assert.rejects(
+      clientOf([nameNode.url]).append("/a", [Buffer.from("x")]),
+      (error) => isHdfsError(error) && error.code === "FLUME_HDFS_REFUSED" && error.outcome === "none",
+    );
+  });
+
+  it("shows a delegation token instead of a name, and acts for somebody else", async () => {
+    const nameNode = await fake((_, response) => json(response, 200, STATUS));
+    await clientOf([nameNode.url], { login: { kind: "token", token: "t0ken" } }).status("/a");
+    await clientOf([nameNode.url], { proxyUser: "alice" }).status("/a");
+    const [token, proxied] = nameNode.asked.map(({ url }) => url.searchParams);
+    assert.equal(token?.get("delegation"), "t0ken");
+    assert.equal(token?.has("user.name"), false);
+    assert.equal(proxied?.get("user.name"), "flume");
+    assert.equal(proxied?.get("doas"), "alice");
+  });
+
+  it("logs in by Kerberos once, keeps the cookie, and shows a data node nothing of it", async () => {
+    let logins = 0;
+    const kerberos: KerberosPackage = {
+      initializeClient: async (service) => ({ step: async () => `${service}-${++logins}` }),
+    };
+    const dataNode = await fake((_, response) => response.writeHead(200).end());
+    const nameNode = await fake((_, response) => {
+      const headers = { "set-cookie": "hadoop.auth=u; Path=/; HttpOnly", location: `${dataNode.url}/x?delegation=d` };
+      response.writeHead(307, headers).end();
+    });
+    const client = clientOf(
+      [nameNode.url],
+      { login: { kind: "kerberos", principal: "" } },
+      new KerberosLogin("", async () => kerberos),
+    );
+    await client.append("/a", [Buffer.from("x")]);
+    await client.append("/a", [Buffer.from("x")]);
+    assert.equal(nameNode.asked[0]?.headers.authorization, "Negotiate HTTP@127.0.0.1-1");
+    assert.equal(nameNode.asked[1]?.headers.authorization, undefined);
+    assert.equal(nameNode.asked[1]?.headers.cookie, "hadoop.auth=u");
+    assert.equal(logins, 1);
+    for (const { headers } of dataNode.asked) assert.ok(!headers.authorization && !headers.cookie);
+  });
+
+  it("says what to install when Kerberos is wanted and not there", async () => {
+    const login = new KerberosLogin("", async () => {
+      throw new HeadraceError("FLUME_HDFS_KERBEROS_MISSING", { reason: "not installed" });
+    });
+    const client = clientOf(["http://127.0.0.1:9"], { login: { kind: "kerberos", principal: "" } }, login);
+    await assert.rejects(client.status("/a"), { code: "FLUME_HDFS_KERBEROS_MISSING" });
+  });
+
+  it("tells TLS trouble from a port where nobody listens", async () => {
+    const plain = await fake((_, response) => json(response, 200, STATUS));
+    await assert.rejects(
+      clientOf([plain.url.replace("http:", "https:")]).status("/a"),
+      (error) => isHdfsError(error) && error.code === "FLUME_HDFS_TLS" && error.outcome === "none",
+    );
+  });
+
+  it("reads addresses as people write them, and refuses what is none", () => {
+    const read = (urls: string) => webHdfsSettings(clusterSettings([urls]), { proxyUser: "", timeout: 1 }).urls;
+    assert.deepEqual(read("http://a:9870, https://b:9871/ c:9870"), [
+      "http://a:9870",
+      "https://b:9871",
+      "http://c:9870",
+    ]);
+    for (const wrong of ["", "hdfs://a:8020", "http://user:secret@a:9870", "ftp://a"]) {
+      assert.throws(() => read(wrong), { code: "FLUME_HDFS_ADDRESS" }, wrong);
+    }
+  });
+});
