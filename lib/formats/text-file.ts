@@ -4,16 +4,9 @@ import type { EventSerializer } from "./event-serializer.js";
 import type { FileFormat } from "./file-format.js";
 import type { HadoopCodec } from "./hadoop-codecs.js";
 
-/** Flume's DataStream and CompressedStream of text: each piece is a stream of its own where there is a codec. */
-export function textFile(serializer: EventSerializer, codec: HadoopCodec | undefined): FileFormat {
-  return {
-    begin: () => ({
-      async piece(batch) {
-        const chunks = await serialized(serializer, batch);
-        return codec ? [await codec.compress(Buffer.concat(chunks))] : chunks;
-      },
-    }),
-  };
+/** Flume's DataStream of text. */
+export function textFile(serializer: EventSerializer): FileFormat {
+  return { begin: () => ({ piece: (batch) => serialized(serializer, batch) }) };
 }
 
 /** Events serialised without a look at the time. */
@@ -29,7 +22,7 @@ async function serialized(serializer: EventSerializer, batch: EventBatch): Promi
   return chunks;
 }
 
-/** A file of another format inside a codec (CompressedStream with the Avro serializer). */
+/** A file of another format inside a codec (Flume's CompressedStream): each piece is a compressed stream of its own. */
 export function compressedFile(inner: FileFormat, codec: HadoopCodec): FileFormat {
   return {
     begin() {

@@ -1,8 +1,12 @@
 import { strict as assert } from "node:assert";
+import { readdir } from "node:fs/promises";
 import { zstdDecompressSync } from "node:zlib";
 import { NEVER } from "../../lib/engine/delivery.js";
 import type { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
 import type { HdfsCluster } from "../counterparts/hdfs/cluster.js";
+import { component as fileRoll } from "../../nodes/sinks/file-roll/component.js";
+import { readConfig } from "../../lib/engine/properties.js";
+import { testContext } from "../support/component-context.js";
 import { hdfsText } from "../counterparts/hdfs/tools.js";
 import { useTempDir } from "../support/temp-dir.js";
 import { filesBelow, hdfsClient, hdfsSink, numbered } from "./support/sinks.js";
@@ -87,6 +91,23 @@ export function formatSuite(cluster: () => HdfsCluster): void {
       for (const [i, { name }] of kinds.entries()) {
         assert.deepEqual(printed.slice(i * 200, (i + 1) * 200), expected.slice(i * 200, (i + 1) * 200), name);
       }
+    });
+
+    it("holds every event that a file roll sink wrote as Avro", async () => {
+      const directory = folder().path;
+      const { config } = readConfig(fileRoll.properties, {
+        directory,
+        serializer: "avro_event",
+        compressionCodec: "deflate",
+      });
+      const sink = fileRoll.create(config, testContext());
+      await sink.start();
+      await sink.write(numbered(0, 3, { timestamp: TIME }), NEVER);
+      await sink.write(numbered(3, 2, { timestamp: TIME }), NEVER);
+      await sink.stop();
+      const [name = ""] = await readdir(directory);
+      const printed = await hdfsText(cluster().fileSystem, `file://${folder().file(name)}`);
+      assert.deepEqual(printed.trim().split("\n"), [0, 1, 2, 3, 4].map(asAvro));
     });
 
     it("is a chain of zstandard frames, which Hadoop reads only with its native library", async () => {

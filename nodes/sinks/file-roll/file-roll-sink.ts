@@ -6,21 +6,16 @@ import { type Clock, systemClock } from "../../../lib/engine/clock.js";
 import type { SinkContext } from "../../../lib/engine/component.js";
 import type { Sink } from "../../../lib/engine/contracts.js";
 import { DeliveryError, HeadraceError, isHeadraceError, reasonOf } from "../../../lib/engine/errors.js";
-import {
-  createTextSerializer,
-  type EventSerializer,
-  type TextSerializerName,
-} from "../../../lib/formats/event-serializer.js";
+import { eventFile, type EventFileSettings } from "../../../lib/formats/event-file.js";
+import type { FileBody, FileFormat } from "../../../lib/formats/file-format.js";
 import { FileNames, type NameSettings } from "./file-names.js";
 import { RolledFile } from "./rolled-file.js";
 
-export interface FileRollSettings extends NameSettings {
+export interface FileRollSettings extends NameSettings, EventFileSettings {
   readonly directory: string;
   /** Seconds; 0: never. */
   readonly rollInterval: number;
   readonly batchSize: number;
-  readonly serializer: TextSerializerName;
-  readonly appendNewline: boolean;
   readonly fsync: boolean;
 }
 
@@ -34,11 +29,12 @@ export class FileRollSink implements Sink {
   readonly #settings: FileRollSettings;
   readonly #context: SinkContext;
   readonly #clock: Clock;
-  readonly #serializer: EventSerializer;
   readonly #names: FileNames;
   /** The real one, links resolved; undefined while stopped. */
   #directory: string | undefined;
+  #format: FileFormat | undefined;
   #file: RolledFile | undefined;
+  #body: FileBody | undefined;
   #cancelRoll: (() => void) | undefined;
   /** Writes and rolls take turns. */
   #before: Promise<unknown> = Promise.resolve();
@@ -48,11 +44,11 @@ export class FileRollSink implements Sink {
     this.#settings = settings;
     this.#context = context;
     this.#clock = clock;
-    this.#serializer = createTextSerializer(settings.serializer, settings);
     this.#names = new FileNames(settings, clock.now());
   }
 
   async start(): Promise<void> {
+    this.#format = await eventFile(this.#settings);
     this.#directory = await usableDirectory(this.#settings.directory);
   }
 
@@ -76,7 +72,7 @@ export class FileRollSink implements Sink {
   async #write(batch: EventBatch): Promise<void> {
     const file = this.#file ?? (await this.#openFile());
     try {
-      await file.append(this.#serializer.serialize(batch));
+      await file.append((await this.#body?.piece(batch, file.empty)) ?? []);
     } catch (error) {
       throw new DeliveryError("FLUME_WRITE_FAILED", {
         outcome: file.whole ? "none" : "unknown",
@@ -91,6 +87,7 @@ export class FileRollSink implements Sink {
     const { rollInterval } = this.#settings;
     try {
       this.#file = await this.#createFile(this.#directory);
+      this.#body = this.#format?.begin();
     } catch (error) {
       this.#context.counters.add("ConnectionFailedCount");
       if (isHeadraceError(error)) throw error;

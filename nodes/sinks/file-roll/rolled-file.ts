@@ -46,6 +46,11 @@ export class RolledFile {
     }
   }
 
+  /** Nothing of it counts yet. */
+  get empty(): boolean {
+    return this.#length === 0;
+  }
+
   /** False while bytes of a failed write could not be cut off. */
   get whole(): boolean {
     return !this.#ragged;

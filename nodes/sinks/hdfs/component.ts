@@ -2,9 +2,10 @@ import type { SinkComponent } from "../../../lib/engine/component.js";
 import { boolean, choice, configNode, number, text } from "../../../lib/engine/properties.js";
 import { AVRO_CODECS } from "../../../lib/formats/avro-event-file.js";
 import { CODECS } from "../../../lib/formats/codec-names.js";
+import { EVENT_SERIALIZERS } from "../../../lib/formats/event-file.js";
 import { WRITE_FORMATS } from "../../../lib/formats/sequence-file.js";
 import { ROUND_UNITS } from "../../../lib/formats/zoned-time.js";
-import { FILE_TYPES, SERIALIZERS } from "./file-formats.js";
+import { FILE_TYPES } from "./file-formats.js";
 import { HdfsSink } from "./hdfs-sink.js";
 
 /** What a timer can hold, in seconds. */
@@ -38,7 +39,7 @@ const properties = {
     flumeKey: "hdfs.codeC",
     shownWhen: { property: "fileType", is: ["SequenceFile", "CompressedStream"] },
   }),
-  serializer: choice(SERIALIZERS, "TEXT", { flumeKey: "serializer", shownWhen: streams }),
+  serializer: choice(EVENT_SERIALIZERS, "TEXT", { flumeKey: "serializer", shownWhen: streams }),
   appendNewline: boolean(true, { flumeKey: "serializer.appendNewline", shownWhen: streams }),
   compressionCodec: choice(AVRO_CODECS, "null", { flumeKey: "serializer.compressionCodec", shownWhen: avro }),
   syncIntervalBytes: number(2_048_000, {
