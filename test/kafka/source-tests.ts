@@ -131,6 +131,26 @@ export function sourceTests(suite: () => SuiteKafka): void {
     assert.deepEqual([...before.bodies, ...after.bodies], numbers(0, 30));
   });
 
+  it("begins with the latest record once for the whole group: the next member misses nothing", async () => {
+    const topic = await suite().topic();
+    await write(suite(), topic, numberBatch(0, 5));
+    const settings = { topics: topic, groupId: "latest", autoOffsetReset: "latest" } as const;
+    const first = kafkaSource(suite().context(), settings);
+    await first.start(new TestOutlet());
+    await eventually(async () => (await suite().committed("latest", topic))[0] === 5, {
+      within: 20_000,
+      what: "the beginning",
+    });
+    await first.stop();
+    await write(suite(), topic, numberBatch(5, 5));
+    const second = kafkaSource(suite().context(), settings);
+    const out = new TestOutlet();
+    await second.start(out);
+    await eventually(() => out.events === 5, { within: 20_000, what: "what came between" });
+    await second.stop();
+    assert.deepEqual(out.bodies, numbers(5, 5));
+  });
+
   it("shares partitions with another member, gives them back, and a late commit of a revoked one fails", async () => {
     const topic = await suite().topic(4);
     const batches = Array.from({ length: 8 }, (_, i) => numberBatch(i * 10, 10));

@@ -180,12 +180,16 @@ export class KafkaJsConsumer implements KafkaConsumer {
 
   async #positions(partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
     const committed = await this.#membership.committed(partitions);
-    return await Promise.all(
-      partitions.map(async ({ topic, partition }) => {
-        const found = committed.find((one) => one.topic === topic && one.partition === partition);
-        return found ?? { topic, partition, offset: await this.#resetOffset(topic, partition) };
-      }),
+    const isKnown = (wanted: TopicPartition) =>
+      committed.some(({ topic, partition }) => topic === wanted.topic && partition === wanted.partition);
+    const begun = await Promise.all(
+      partitions
+        .filter((one) => !isKnown(one))
+        .map(async ({ topic, partition }) => ({ topic, partition, offset: await this.#resetOffset(topic, partition) })),
     );
+    // Whoever reads the partition next must not begin with what is the latest then: Java loses what came between (KIP-842).
+    if (this.#settings.autoOffsetReset === "latest" && begun.length > 0) await this.#membership.commit(begun);
+    return [...committed, ...begun];
   }
 
   async #resetOffset(topic: string, partition: number): Promise<number> {
