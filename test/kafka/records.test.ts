@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import zlib from "node:zlib";
 import fc from "fast-check";
 import { copyHeaders, createEvent, type FlumeEvent } from "../../lib/engine/event.js";
 import {
@@ -8,7 +9,7 @@ import {
   writeFlumeEvent,
 } from "../../lib/formats/flume-avro-event.js";
 import { VarintReader, varintSize, writeVarint } from "../../lib/formats/varint.js";
-import { COMPRESSION_NAMES } from "../../lib/protocols/kafka/records/compression.js";
+import { checkCompression, COMPRESSION_NAMES } from "../../lib/protocols/kafka/records/compression.js";
 import { crc32c } from "../../lib/protocols/kafka/records/crc32c.js";
 import { murmur2, partitionOfKey } from "../../lib/protocols/kafka/records/murmur2.js";
 import { readRecordBatches } from "../../lib/protocols/kafka/records/read-record-batches.js";
@@ -53,8 +54,12 @@ describe("Kafka's records", () => {
   });
 
   for (const codec of COMPRESSION_NAMES) {
-    it(`a batch comes back as it was written: ${codec}`, async function () {
-      if (codec === "zstd" && Number(process.versions.node.split(".")[0]) < 22) this.skip();
+    it(`a batch comes back as it was written: ${codec}`, async () => {
+      if (codec === "zstd" && !zlib.zstdCompress) {
+        // Before Node 22.15 there is none, and whoever asks for it is told so.
+        assert.throws(() => checkCompression("zstd"), { code: "FLUME_KAFKA_CODEC_MISSING" });
+        return;
+      }
       const writer = new RecordBatchWriter(1_000_000);
       const keys = [undefined, Buffer.from(""), Buffer.from("k")];
       for (let i = 0; i < 3; i++) {
