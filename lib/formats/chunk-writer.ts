@@ -1,6 +1,33 @@
 /** Pieces of at least this many bytes are passed on as they are instead of copied. */
 const LARGE_PIECE = 64 * 1024;
 const CHUNK = 256 * 1024;
+/** Chunks kept for the next writer: memory outside the heap is dear to get and to collect. */
+const MOST_KEPT = 64;
+
+const kept: Buffer[] = [];
+/** The whole of each chunk that may be kept, by its memory. */
+const whole = new WeakMap<ArrayBufferLike, Buffer>();
+
+function newChunk(): Buffer {
+  const used = kept.pop();
+  if (used) return used;
+  const chunk = Buffer.allocUnsafeSlow(CHUNK);
+  whole.set(chunk.buffer, chunk);
+  return chunk;
+}
+
+/**
+ * Gives back what `finish()` returned, for the next writers to write over: nobody may hold any of it any more. What is
+ * no chunk of a writer, such as the body of an event, is left alone. Giving nothing back is no mistake.
+ */
+export function releaseChunks(pieces: readonly Buffer[]): void {
+  for (const { buffer } of pieces) {
+    const chunk = whole.get(buffer);
+    if (!chunk) continue;
+    // One chunk may have been cut into several pieces.
+    if (kept.length < MOST_KEPT && kept.at(-1) !== chunk) kept.push(chunk);
+  }
+}
 
 /** Gathers many small pieces into few buffers, in order: a write for each event would cost far more than the copy. */
 export class ChunkWriter {
@@ -11,7 +38,7 @@ export class ChunkWriter {
 
   /** `expected` bytes, if known, keep a small batch from taking a whole chunk. */
   constructor(expected = CHUNK) {
-    this.#chunk = Buffer.allocUnsafe(Math.min(Math.max(expected, 1), CHUNK));
+    this.#chunk = expected >= CHUNK / 2 ? newChunk() : Buffer.allocUnsafe(Math.max(expected, 1));
   }
 
   bytes(piece: Buffer): void {
@@ -50,7 +77,7 @@ export class ChunkWriter {
   #ensure(bytes: number): void {
     if (this.#chunk.length - this.#end >= bytes) return;
     this.#cut();
-    this.#chunk = Buffer.allocUnsafe(CHUNK);
+    this.#chunk = newChunk();
     this.#start = 0;
     this.#end = 0;
   }

@@ -1,7 +1,9 @@
 import { strict as assert } from "node:assert";
+import { userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventBatch } from "../../lib/engine/batch.js";
 import type { Sink } from "../../lib/engine/contracts.js";
+import { isDeliveryError } from "../../lib/engine/errors.js";
 import { NEVER } from "../../lib/engine/delivery.js";
 import type { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
 import type { HdfsCluster } from "../counterparts/hdfs/cluster.js";
@@ -101,6 +103,13 @@ export function faultSuite(cluster: () => HdfsCluster): void {
       await sink.stop();
     };
 
+    /** Bytes that a folder may hold, copies counted; -1 for no limit. */
+    const setQuota = async (path: string, bytes: number) => {
+      const query = `op=SETQUOTA&storagespacequota=${bytes}&user.name=${userInfo().username}`;
+      const answer = await fetch(`${cluster().urls[0]}/webhdfs/v1${path}?${query}`, { method: "PUT" });
+      assert.equal(answer.status, 200, await answer.text());
+    };
+
     const more = (running: Load, batches: number) => {
       const from = running.accepted;
       return eventually(() => running.accepted >= from + batches, { within: 60_000, what: "more accepted batches" });
@@ -159,6 +168,23 @@ export function faultSuite(cluster: () => HdfsCluster): void {
         ),
         0,
       );
+    });
+
+    it("through a folder without room, which it names, and goes on by itself when there is some", async () => {
+      const { sink } = hdfsSink(cluster().urls, folder().path, { path: "/faults/full" });
+      await client.makeDirectories("/faults/full");
+      await setQuota("/faults/full", 1024);
+      await sink.start();
+      const batch = numbered(0, 50);
+      await assert.rejects(
+        sink.write(batch, NEVER),
+        (error) => isDeliveryError(error) && error.code === "FLUME_HDFS_NO_ROOM" && error.retry === "later",
+      );
+      await setQuota("/faults/full", -1);
+      await sink.write(batch, NEVER);
+      await sink.stop();
+      await finishLeftovers("/faults/full");
+      assert.equal(duplicatesIn(await linesBelow(client, "/faults/full"), 50), 0);
     });
 
     it("through restarts of the data node and of the name node", async () => {

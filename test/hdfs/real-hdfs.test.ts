@@ -19,7 +19,7 @@ describe("against a real HDFS", function () {
     const reason = await hdfsUnavailable();
     if (reason !== undefined) skip(this, reason);
     await fetchHdfs();
-    running = await startHdfs({ appendDelay: 5 });
+    running = await startHdfs({ appendDelay: 5, leaseSoftLimit: 5000 });
   });
   after(async () => {
     await running?.stop();

@@ -53,11 +53,13 @@ const NO_ROOM = new Set([
   "NSQuotaExceededException",
   "QuotaByStorageTypeExceededException",
 ]);
-/** Checked before anything is changed, so that it is known that nothing was. Everything else may come half-way. */
+/**
+ * Checked before anything is changed, so that it is known that nothing was. Everything else may come half-way: where
+ * there is no room, a file has been made by then, and is open.
+ */
 const BEFORE_ANY_CHANGE = new Set([
   ...ASK_ANOTHER,
   ...NOT_ALLOWED,
-  ...NO_ROOM,
   "AlreadyBeingCreatedException",
   "FileAlreadyExistsException",
   "FileNotFoundException",
@@ -66,8 +68,6 @@ const BEFORE_ANY_CHANGE = new Set([
   "InvalidToken",
   "ParentNotDirectoryException",
   "RecoveryInProgressException",
-  "RetriableException",
-  "SafeModeException",
   "UnsupportedOperationException",
 ]);
 

@@ -80,7 +80,7 @@ export class FileFinisher {
         const parameters = { path: record.open, reason: reasonOf(error), tries };
         const problem = new HeadraceError("FLUME_HDFS_NOT_FINISHED", parameters, error);
         // The lease of a writer that is gone ends within a minute: nobody has to do anything.
-        if (isBeingWritten(error)) this.#context.log.info(problem.message);
+        if (isBeingWritten(error) || error instanceof StillOpen) this.#context.log.info(problem.message);
         else this.#context.report(problem);
         tried();
         if (tries >= most) return;
@@ -108,10 +108,8 @@ export class FileFinisher {
     }
     // Longer than anybody meant it to be: the journal is older than the file, so nothing is known to be too much.
     if (status.length < wanted || status.length > intended) return true;
-    // As long as it should be: but what was given up may still be on its way. HDFS refuses to cut while it is.
-    if (status.length === wanted && !resent) return true;
-    // False: HDFS goes on with it by itself, whatever the file is called by then.
-    await this.#call(() => this.#client.truncate(open, wanted));
+    // Also where the length is right: HDFS refuses while somebody has the file open, whose bytes may be on their way.
+    if (!(await this.#call(() => this.#client.truncate(open, wanted)))) throw new StillOpen();
     return true;
   }
 
@@ -136,6 +134,13 @@ export class FileFinisher {
 
   #call<T>(work: () => Promise<T>): Promise<T> {
     return this.#slots.run(work);
+  }
+}
+
+/** Its last block is being recovered: until then it cannot be read to its end. */
+class StillOpen extends Error {
+  constructor() {
+    super("its last block is being recovered");
   }
 }
 

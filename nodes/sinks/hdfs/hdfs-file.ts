@@ -1,6 +1,7 @@
 import { Backoff, sleep } from "../../../lib/engine/backoff.js";
 import type { EventBatch } from "../../../lib/engine/batch.js";
 import { asDeliveryError, DeliveryError } from "../../../lib/engine/errors.js";
+import { releaseChunks } from "../../../lib/formats/chunk-writer.js";
 import type { FileBody } from "../../../lib/formats/file-format.js";
 import { type HdfsError, isHdfsError } from "../../../lib/protocols/webhdfs/hdfs-error.js";
 import type { WebHdfsClient } from "../../../lib/protocols/webhdfs/webhdfs-client.js";
@@ -80,6 +81,8 @@ export class HdfsFile {
     for (let tries = 1; ; tries++) {
       try {
         await this.#send(chunks);
+        // Sent and answered at once, so nothing of it is on its way any more.
+        if (tries === 1) releaseChunks(chunks);
         break;
       } catch (error) {
         if (await this.#cameThrough(error)) break;

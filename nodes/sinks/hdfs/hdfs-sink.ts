@@ -203,7 +203,9 @@ export class HdfsSink implements Sink {
       return;
     }
     this.#context.counters.add("ConnectionClosedCount");
-    await finisher.finish(file.record, !file.broken);
+    // Where no write came through there may be a file all the same, with nothing in it that counts.
+    if (file.events === 0) await finisher.finish({ ...file.record, resent: true }, false);
+    else await finisher.finish(file.record, !file.broken);
   }
 }
 

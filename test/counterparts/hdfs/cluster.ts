@@ -20,6 +20,8 @@ export interface HdfsOptions {
    * so at nearly every append; Hadoop's own default is 400.
    */
   readonly appendDelay?: number;
+  /** Milliseconds after which the file of a writer that is gone may be taken over; Hadoop's own is a minute. */
+  readonly leaseSoftLimit?: number;
   /** WebHDFS port of the first name node; a free port when absent. */
   readonly port?: number;
   /** Further settings, as in hdfs-site.xml. */
@@ -99,7 +101,7 @@ class HdfsServer implements HdfsCluster {
   }
 
   async start(format: boolean): Promise<void> {
-    const { dataNodes = 1, replication = 1, appendDelay, heap = "512m", properties } = this.#options;
+    const { dataNodes = 1, replication = 1, appendDelay, heap = "512m", leaseSoftLimit, properties } = this.#options;
     const settings: Record<string, string> = {
       "dfs.replication": String(replication),
       "dfs.namenode.safemode.extension": "0",
@@ -124,6 +126,7 @@ class HdfsServer implements HdfsCluster {
         ...["--dir", this.#folder.file("dfs"), "--name-port", String(this.#namePort)],
         ...this.#httpPorts.flatMap((port) => ["--http-port", String(port)]),
         ...["--data-nodes", String(dataNodes)],
+        ...(leaseSoftLimit === undefined ? [] : ["--lease-soft-limit", String(leaseSoftLimit)]),
         ...(format ? ["--format"] : []),
         ...Object.entries(settings).flatMap(([key, value]) => ["-D", `${key}=${value}`]),
       ],

@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { batchOf, type EventBatch } from "../../../lib/engine/batch.js";
 import type { SharedSettings } from "../../../lib/engine/component.js";
 import type { Clock } from "../../../lib/engine/clock.js";
@@ -38,7 +39,7 @@ export function clusterSettings(urls: readonly string[], more: Readonly<Record<s
 export function hdfsClient(urls: readonly string[], timeout = 30_000): WebHdfsClient {
   return new WebHdfsClient({
     urls,
-    login: { kind: "simple", user: process.env["USER"] ?? "root" },
+    login: { kind: "simple", user: userInfo().username },
     tls: undefined,
     proxyUser: "",
     timeout,

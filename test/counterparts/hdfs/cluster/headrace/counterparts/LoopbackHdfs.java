@@ -20,7 +20,7 @@ import org.apache.hadoop.hdfs.MiniDFSNNTopology;
  * name nodes that can change over, by lines on the standard input. MiniDFSClusterManager of Hadoop can only start and stop all of them, and knows no pair
  * of name nodes.
  *
- * Arguments: --dir FOLDER --name-port N --http-port N [--http-port N] --data-nodes N [--format] -D key=value …
+ * Arguments: --dir FOLDER --name-port N --http-port N [--http-port N] --data-nodes N [--lease-soft-limit MS] [--format] -D key=value …
  * Two --http-port make a high-availability pair, of which the first is active.
  */
 public final class LoopbackHdfs {
@@ -33,6 +33,7 @@ public final class LoopbackHdfs {
     int namePort = 0;
     int dataNodes = 1;
     boolean format = false;
+    long leaseSoftLimit = 0;
     List<Integer> httpPorts = new ArrayList<>();
     for (int i = 0; i < args.length; i++) {
       switch (args[i]) {
@@ -40,6 +41,7 @@ public final class LoopbackHdfs {
         case "--name-port": namePort = Integer.parseInt(args[++i]); break;
         case "--http-port": httpPorts.add(Integer.parseInt(args[++i])); break;
         case "--data-nodes": dataNodes = Integer.parseInt(args[++i]); break;
+        case "--lease-soft-limit": leaseSoftLimit = Long.parseLong(args[++i]); break;
         case "--format": format = true; break;
         case "-D":
           String[] pair = args[++i].split("=", 2);
@@ -63,6 +65,8 @@ public final class LoopbackHdfs {
     cluster = builder.build();
     if (httpPorts.size() > 1) cluster.transitionToActive(0);
     cluster.waitActive();
+    // Hadoop has no setting for the soft limit, after which a writer that is gone loses its file: a minute.
+    if (leaseSoftLimit > 0) cluster.setLeasePeriod(leaseSoftLimit, 20 * leaseSoftLimit);
     System.out.println("HDFS-READY");
 
     // It ends with its input, so whoever started it cannot leave it behind.
