@@ -23,6 +23,8 @@ export interface FaultProxy {
   swallowAnswersOf(operation: string, times: number): void;
   /** Whether the name node's address breaks every connection. */
   refuse(on: boolean): void;
+  /** Connections to data nodes: one for each upload. */
+  readonly uploads: number;
   /** Uploads that a fault has hit. */
   readonly hit: number;
   close(): Promise<void>;
@@ -36,6 +38,7 @@ export async function startFaultProxy(nameNode: string): Promise<FaultProxy> {
   const sockets = new Set<Socket>();
   let hit = 0;
   let refusing = false;
+  let begun = 0;
 
   /** A port that leads to a data node. */
   const portTo = (host: string): Promise<number> => {
@@ -43,6 +46,7 @@ export async function startFaultProxy(nameNode: string): Promise<FaultProxy> {
     if (known) return known;
     const [name, port] = host.split(":");
     const server = createServer((client) => {
+      begun++;
       const fault = uploads.shift();
       if (fault) hit++;
       const far = connect(Number(port), name);
@@ -127,6 +131,9 @@ export async function startFaultProxy(nameNode: string): Promise<FaultProxy> {
     failUploads: (...faults) => void uploads.push(...faults),
     swallowAnswersOf: (operation, times) => void swallowed.set(operation, times),
     refuse: (on) => void (refusing = on),
+    get uploads() {
+      return begun;
+    },
     get hit() {
       return hit;
     },
