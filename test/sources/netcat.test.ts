@@ -12,6 +12,7 @@ import { testContext } from "../support/component-context.js";
 import { eventually } from "../support/eventually.js";
 import { Gate } from "../support/gate.js";
 import { TestOutlet } from "../support/outlets.js";
+import { memoryInUse } from "../support/memory-in-use.js";
 import { listenerPort } from "../support/ports.js";
 import { assertSameLines } from "../support/test-palette.js";
 import { tcpClient } from "../support/tcp-client.js";
@@ -298,7 +299,7 @@ describe("netcat source", () => {
       out.limits = { events: 100, bytes: Number.POSITIVE_INFINITY };
       await start();
       const one = await client();
-      const before = process.memoryUsage.rss();
+      const before = await memoryInUse();
       let taken = 0;
       const chunk = Buffer.from("0123456789abcde\n".repeat(4096));
       // 100 MB, of which the system's buffers and ours hold a few.
@@ -319,7 +320,7 @@ describe("netcat source", () => {
       );
       assert.ok(taken < 20_000_000, `${taken} bytes were taken`);
       assert.ok(out.mostUnderWay <= 8, `${out.mostUnderWay} deliveries`);
-      assert.ok(process.memoryUsage.rss() - before < 60_000_000);
+      assert.ok((await memoryInUse()) - before < 60_000_000);
       // Only counted from here on.
       out.gate = undefined;
       let accepted = 0;
@@ -452,10 +453,10 @@ describe("netcat source", () => {
       };
       // The first tenth warms the process up.
       await round(connections / 10);
-      const before = { rss: process.memoryUsage.rss(), handles: process.getActiveResourcesInfo().length };
+      const before = { memory: await memoryInUse(), handles: process.getActiveResourcesInfo().length };
       await round(connections - connections / 10);
       assert.equal(accepted, connections);
-      const grown = process.memoryUsage.rss() - before.rss;
+      const grown = (await memoryInUse()) - before.memory;
       assert.ok(grown < 60_000_000, `${grown} bytes more`);
       await eventually(() => process.getActiveResourcesInfo().length <= before.handles + 5, {
         what: "handles to be closed",
