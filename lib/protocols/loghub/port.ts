@@ -1,7 +1,20 @@
 /**
  * What the nodes need of Alibaba Cloud Log Service, and no more. One object is one logstore of one project.
- * Every call rejects with a HeadraceError with a FLUME_LOGHUB_… code that carries the service's own error code, the
- * HTTP status and the request id; aborting the signal rejects with its reason.
+ * Every call rejects with a HeadraceError with a FLUME_LOGHUB_… code; aborting the signal rejects with its reason.
+ * Callers tell these apart, whatever call they come from; their parameters are `what` (the operation), `code` (the
+ * service's own), `status` (HTTP), `request` (its id) and `reason` (the service's text):
+ * - FLUME_LOGHUB_UNAUTHORIZED: 401, keys or rights
+ * - FLUME_LOGHUB_QUOTA: 403 …QuotaExceed
+ * - FLUME_LOGHUB_CLOCK: 400 RequestTimeTooSkewed, RequestTimeExpired, after one correction by the service's Date
+ * - FLUME_LOGHUB_MISSING: 404 ProjectNotExist, LogStoreNotExist
+ * - FLUME_LOGHUB_GROUP_MISSING: ConsumerGroupNotExist
+ * - FLUME_LOGHUB_GROUP_EXISTS: ConsumerGroupAlreadyExist
+ * - FLUME_LOGHUB_CONSUMER_UNKNOWN: NotExistConsumerWithBody: the service has forgotten this consumer
+ * - FLUME_LOGHUB_SHARD_LOST: ConsumerNotExist, ConsumerNotMatch, ShardNotExist
+ * - FLUME_LOGHUB_CURSOR_INVALID: InvalidCursor
+ * - FLUME_LOGHUB_REPLY_BROKEN: a reply that is not what it says (compression, length, count, protobuf)
+ * - FLUME_LOGHUB_UNREACHABLE: no reply: connection, time limit
+ * - FLUME_LOGHUB_REFUSED: every other error of the service
  */
 export interface LogStore {
   shards(signal: AbortSignal): Promise<readonly ShardInfo[]>;
