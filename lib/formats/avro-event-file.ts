@@ -3,7 +3,9 @@ import { promisify } from "node:util";
 import { crc32, deflateRaw } from "node:zlib";
 import type { EventBatch } from "../engine/batch.js";
 import { blockingWork } from "../engine/blocking-work.js";
+import { contentOf } from "../engine/content.js";
 import { HeadraceError } from "../engine/errors.js";
+import { nextLoopTurn, turnIsOver } from "../engine/turn.js";
 import type { FileFormat } from "./file-format.js";
 import { flumeEventSize, writeFlumeEvent } from "./flume-avro-event.js";
 import { optionalPackage } from "./hadoop-codecs.js";
@@ -43,7 +45,7 @@ export async function avroEventFile(options: AvroEventOptions): Promise<FileForm
       return {
         async piece(batch, first) {
           const head = first ? [header(options.compressionCodec, sync)] : [];
-          return [...head, ...(await blocks(batch, options.syncIntervalBytes, pack, sync))];
+          return contentOf([...head, ...(await blocks(batch, options.syncIntervalBytes, pack, sync))]);
         },
       };
     },
@@ -68,6 +70,7 @@ async function blocks(batch: EventBatch, interval: number, pack: Pack, sync: Buf
     const packed = await pack(block);
     out.push(Buffer.concat([varint(end - start), varint(packed.length)]), packed, sync);
     start = end;
+    if (turnIsOver()) await nextLoopTurn();
   }
   return out;
 }

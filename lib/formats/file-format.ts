@@ -1,4 +1,5 @@
 import type { EventBatch } from "../engine/batch.js";
+import type { Content } from "../engine/content.js";
 
 /** A kind of file, ready to be written. */
 export interface FileFormat {
@@ -9,5 +10,5 @@ export interface FileFormat {
 /** The content of one file, in pieces that follow each other. The file can be read after each of them. */
 export interface FileBody {
   /** `first`: with what stands at the head of the file. A piece that got lost may be made again. */
-  piece(batch: EventBatch, first: boolean): Promise<Buffer[]>;
+  piece(batch: EventBatch, first: boolean): Promise<Content>;
 }

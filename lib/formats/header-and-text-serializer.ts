@@ -1,6 +1,6 @@
 import type { Headers } from "../engine/event.js";
-import { ChunkWriter } from "./chunk-writer.js";
-import type { EventSerializer, TextOptions } from "./event-serializer.js";
+import type { EventWriter } from "./event-content.js";
+import type { TextOptions } from "./event-serializer.js";
 
 const LINE_FEED = 0x0a;
 
@@ -8,17 +8,14 @@ const LINE_FEED = 0x0a;
  * Flume's HEADER_AND_TEXT: headers as Java writes a map, a space, the body, a line feed. Headers stand in the
  * order in which they were set; Flume's order is that of a Java hash map.
  */
-export function headerAndTextSerializer({ appendNewline }: TextOptions): EventSerializer {
+export function headerAndTextSerializer({ appendNewline }: TextOptions): EventWriter {
+  const end = appendNewline ? 1 : 0;
   return {
-    serialize(batch) {
-      const out = new ChunkWriter(3 * batch.bytes + 16 * batch.length);
-      for (let i = 0; i < batch.length; i++) {
-        const { headers, body } = batch.at(i);
-        out.text(`${javaMapText(headers)} `);
-        out.bytes(body);
-        if (appendNewline) out.byte(LINE_FEED);
-      }
-      return out.finish();
+    sizeOf: ({ headers, body }) => Buffer.byteLength(javaMapText(headers)) + 1 + body.length + end,
+    write({ headers, body }, out) {
+      out.text(`${javaMapText(headers)} `);
+      out.bytes(body);
+      if (appendNewline) out.byte(LINE_FEED);
     },
   };
 }

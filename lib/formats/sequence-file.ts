@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { EventBatch } from "../engine/batch.js";
+import { contentOf } from "../engine/content.js";
 import type { FlumeEvent } from "../engine/event.js";
+import { eventContent, type EventWriter } from "./event-content.js";
 import type { FileFormat } from "./file-format.js";
 import type { HadoopCodec } from "./hadoop-codecs.js";
-import { hadoopVInt } from "./hadoop-vint.js";
+import { hadoopVInt, hadoopVIntSize } from "./hadoop-vint.js";
 
 /** How a record holds the body of an event: as it is, or as text. */
 export const WRITE_FORMATS = ["Writable", "Text"] as const;
@@ -34,8 +36,8 @@ export function sequenceFile(format: WriteFormat, codec: HadoopCodec | undefined
         async piece(batch, first) {
           const head = first ? [header(format, codec, sync)] : [];
           const time = now();
-          if (codec) return [...head, ...(await compressedBlocks(batch, format, codec, sync, time))];
-          return [...head, SYNC_ESCAPE, sync, ...records(batch, format, time)];
+          if (codec) return contentOf([...head, ...(await compressedBlocks(batch, format, codec, sync, time))]);
+          return eventContent(batch, records(format, time), Buffer.concat([...head, SYNC_ESCAPE, sync]));
         },
       };
     },
@@ -70,19 +72,20 @@ function valueHead(body: Buffer, format: WriteFormat): Buffer {
   return head;
 }
 
-function records(batch: EventBatch, format: WriteFormat, now: number): Buffer[] {
-  const out: Buffer[] = [];
-  for (let i = 0; i < batch.length; i++) {
-    const event = batch.at(i);
-    const head = valueHead(event.body, format);
-    const start = Buffer.allocUnsafe(8 + KEY_LENGTH);
-    start.writeInt32BE(KEY_LENGTH + head.length + event.body.length, 0);
-    start.writeInt32BE(KEY_LENGTH, 4);
-    start.writeBigInt64BE(keyOf(event, now), 8);
-    out.push(start, head, event.body);
-  }
-  // Three small buffers a record: one write for each would cost far more than the copy.
-  return [Buffer.concat(out)];
+function records(format: WriteFormat, now: number): EventWriter {
+  const lengthSize = ({ body }: FlumeEvent) => (format === "Text" ? hadoopVIntSize(body.length) : 4);
+  return {
+    sizeOf: (event) => 8 + KEY_LENGTH + lengthSize(event) + event.body.length,
+    write(event, out) {
+      const { body } = event;
+      out.int32(KEY_LENGTH + lengthSize(event) + body.length);
+      out.int32(KEY_LENGTH);
+      out.int64(keyOf(event, now));
+      if (format === "Text") out.bytes(hadoopVInt(body.length));
+      else out.int32(body.length);
+      out.bytes(body);
+    },
+  };
 }
 
 async function compressedBlocks(

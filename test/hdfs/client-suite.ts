@@ -1,3 +1,4 @@
+import { contentOf } from "../../lib/engine/content.js";
 import { strict as assert } from "node:assert";
 import { isHdfsError } from "../../lib/protocols/webhdfs/hdfs-error.js";
 import type { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
@@ -5,7 +6,7 @@ import type { HdfsCluster } from "../counterparts/hdfs/cluster.js";
 import { eventually } from "../support/eventually.js";
 import { hdfsClient } from "./support/sinks.js";
 
-const bytes = (text: string) => [Buffer.from(text)];
+const bytes = (text: string) => contentOf([Buffer.from(text)]);
 
 /** The client against a real HDFS. */
 export function clientSuite(cluster: () => HdfsCluster): void {
@@ -17,7 +18,7 @@ export function clientSuite(cluster: () => HdfsCluster): void {
     it("writes and appends; all of it is there when the promise resolves", async () => {
       await client.create("/client/a", bytes("one "), { overwrite: false });
       assert.equal((await client.status("/client/a"))?.length, 4);
-      await client.append("/client/a", [Buffer.from("two "), Buffer.from("three")]);
+      await client.append("/client/a", contentOf([Buffer.from("two "), Buffer.from("three")]));
       assert.equal((await client.status("/client/a"))?.length, 13);
       assert.equal((await client.read("/client/a")).toString(), "one two three");
     });

@@ -1,3 +1,4 @@
+import { contentOf } from "../../lib/engine/content.js";
 import { strict as assert } from "node:assert";
 import { batchOf, joinBatches } from "../../lib/engine/batch.js";
 import { NEVER } from "../../lib/engine/delivery.js";
@@ -139,7 +140,9 @@ export function sinkSuite(cluster: () => HdfsCluster): void {
 
     it("passes over a name that is taken", async () => {
       const clock = new ManualClock(1_700_000_000_000);
-      await client.create("/sink/taken/FlumeData.1700000000000.tmp", [Buffer.from("x")], { overwrite: false });
+      await client.create("/sink/taken/FlumeData.1700000000000.tmp", contentOf([Buffer.from("x")]), {
+        overwrite: false,
+      });
       const { sink } = sinkWith({ path: "/sink/taken" }, clock);
       await sink.start();
       await sink.write(numbered(0, 1), NEVER);
@@ -217,7 +220,7 @@ export function sinkSuite(cluster: () => HdfsCluster): void {
       await crashed.sink.write(numbered(0, 5, { kind: "short" }), NEVER);
       const [short = "", whole = ""] = await filesBelow(client, "/sink/crash");
       // Its process ends here. Of its last append, which nobody was told of, a part had come through.
-      await client.append(short, [Buffer.from("5\n6")]);
+      await client.append(short, contentOf([Buffer.from("5\n6")]));
       const { appendFile } = await import("node:fs/promises");
       const record = { open: short, final: short.slice(0, -4), durable: 10, intended: 20 };
       await appendFile(folder().file("hdfs-open-files.jsonl"), `${JSON.stringify(record)}\n{"open":"/half a li`);

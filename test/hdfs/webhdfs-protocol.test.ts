@@ -1,3 +1,4 @@
+import { contentOf } from "../../lib/engine/content.js";
 import { strict as assert } from "node:assert";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -92,7 +93,9 @@ describe("WebHDFS on the wire", () => {
     const nameNode = await fake((_, response) =>
       response.writeHead(307, { location: `${dataNode.url}/webhdfs/v1/a?op=CREATE&token=x` }).end(),
     );
-    await clientOf([nameNode.url]).create("/a", [Buffer.from("one"), Buffer.from("two")], { overwrite: false });
+    await clientOf([nameNode.url]).create("/a", contentOf([Buffer.from("one"), Buffer.from("two")]), {
+      overwrite: false,
+    });
     const [first] = nameNode.asked;
     assert.equal(first?.body, "");
     assert.equal(first?.url.searchParams.get("user.name"), "flume");
@@ -107,7 +110,7 @@ describe("WebHDFS on the wire", () => {
       const dataNode = await fake((_, response) => response.writeHead(status).end());
       const nameNode = await fake((_, response) => response.writeHead(307, { location: `${dataNode.url}/x` }).end());
       await assert.rejects(
-        clientOf([nameNode.url]).create("/a", [Buffer.from("x")], { overwrite: false }),
+        clientOf([nameNode.url]).create("/a", contentOf([Buffer.from("x")]), { overwrite: false }),
         (error) => isHdfsError(error) && error.outcome === "unknown",
         String(status),
       );
@@ -147,7 +150,7 @@ describe("WebHDFS on the wire", () => {
         .writeHead(307, { location: excluded === "127.0.0.1:9" ? `${dataNode.url}/x` : "http://127.0.0.1:9/x" })
         .end();
     });
-    await clientOf([nameNode.url]).append("/a", [Buffer.from("x")]);
+    await clientOf([nameNode.url]).append("/a", contentOf([Buffer.from("x")]));
     assert.equal(dataNode.asked.length, 1);
   });
 
@@ -164,14 +167,14 @@ describe("WebHDFS on the wire", () => {
       if (url.searchParams.get("data") === "true") response.writeHead(201).end();
       else response.writeHead(307, { location: `${httpFs.url}${url.pathname}?op=CREATE&data=true` }).end();
     });
-    await clientOf([httpFs.url]).create("/a", [Buffer.from("x")], { overwrite: false });
+    await clientOf([httpFs.url]).create("/a", contentOf([Buffer.from("x")]), { overwrite: false });
     assert.equal(httpFs.asked[1]?.headers["content-type"], "application/octet-stream");
   });
 
   it("does not follow from TLS to plain text, nor to anything that is no address", async () => {
     const nameNode = await fake((_, response) => response.writeHead(307, { location: "file:///etc/passwd" }).end());
     await assert.rejects(
-      clientOf([nameNode.url]).append("/a", [Buffer.from("x")]),
+      clientOf([nameNode.url]).append("/a", contentOf([Buffer.from("x")])),
       (error) => isHdfsError(error) && error.code === "FLUME_HDFS_REFUSED" && error.outcome === "none",
     );
   });
@@ -202,8 +205,8 @@ describe("WebHDFS on the wire", () => {
       { login: { kind: "kerberos", principal: "" } },
       new KerberosLogin("", async () => kerberos),
     );
-    await client.append("/a", [Buffer.from("x")]);
-    await client.append("/a", [Buffer.from("x")]);
+    await client.append("/a", contentOf([Buffer.from("x")]));
+    await client.append("/a", contentOf([Buffer.from("x")]));
     assert.equal(nameNode.asked[0]?.headers.authorization, "Negotiate HTTP@127.0.0.1-1");
     assert.equal(nameNode.asked[1]?.headers.authorization, undefined);
     assert.equal(nameNode.asked[1]?.headers.cookie, "hadoop.auth=u");

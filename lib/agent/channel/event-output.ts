@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { open } from "node:fs/promises";
 import type { EventBatch } from "../../engine/batch.js";
+import { contentOf, gathered } from "../../engine/content.js";
 import { avroEventFile } from "../../formats/avro-event-file.js";
 import type { FileBody } from "../../formats/file-format.js";
 
@@ -19,7 +20,7 @@ export async function eventOutput(format: "json" | "avro", file: string | undefi
   const body = format === "avro" ? await avroBody() : jsonBody;
   let first = true;
   const pieces = async (batch: EventBatch) => {
-    const written = Buffer.concat(await body.piece(batch, first));
+    const written = await gathered(await body.piece(batch, first));
     first = false;
     return written;
   };
@@ -62,6 +63,6 @@ const jsonBody: FileBody = {
       const content = isUtf8(body) ? { body: body.toString() } : { bodyBase64: body.toString("base64") };
       text += `${JSON.stringify({ headers: { ...headers }, ...content })}\n`;
     }
-    return Promise.resolve([Buffer.from(text)]);
+    return Promise.resolve(contentOf([Buffer.from(text)]));
   },
 };

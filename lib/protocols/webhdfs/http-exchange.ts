@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { ConnectionOptions } from "node:tls";
+import type { Content } from "../../engine/content.js";
 
 /** Of one answer; file contents are read in pieces below it. */
 const LARGEST_REPLY = 64 * 1024 * 1024;
@@ -15,7 +16,7 @@ export interface Question {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: readonly Buffer[];
+  readonly body?: Content;
   /** Milliseconds for all of it. */
   readonly timeout: number;
 }
@@ -64,17 +65,18 @@ export class HttpExchange {
 
   #once({ method, url, headers, body, timeout }: Question): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const length = body?.reduce((sum, chunk) => sum + chunk.length, 0);
       const secure = url.protocol === "https:";
       const options = {
         method,
-        headers: { ...headers, ...(length === undefined ? {} : { "content-length": String(length) }) },
+        headers: { ...headers, ...(body ? { "content-length": String(body.length) } : {}) },
         agent: secure ? this.#tls : this.#plain,
       };
       const request: ClientRequest = secure ? httpsRequest(url, options) : httpRequest(url, options);
+      const upload = body ? new Upload(request) : undefined;
       let connected = false;
       const fail = (error: unknown, timedOut = false) => {
         clearTimeout(timer);
+        upload?.abandon();
         const reason = error instanceof Error ? error.message || String(error) : String(error);
         const stale = request.reusedSocket && !timedOut && (body?.length ?? 0) === 0;
         reject(
@@ -103,13 +105,64 @@ export class HttpExchange {
         response.on("error", fail);
         response.on("end", () => {
           clearTimeout(timer);
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) });
+          const { statusCode = 0, headers: told } = response;
+          // A refusal may come before all was sent: the rest is not wanted.
+          if (statusCode >= 300 && upload?.abandon()) request.destroy();
+          resolve({ status: statusCode, headers: told, body: Buffer.concat(chunks) });
         });
       });
-      for (const chunk of body ?? []) request.write(chunk);
-      request.end();
+      if (!body || !upload) request.end();
+      else {
+        body
+          .sendTo((piece) => upload.write(piece))
+          .then(
+            () => request.end(),
+            (error: unknown) => {
+              // Abandoned: it has been said already why.
+              if (!(error instanceof Abandoned))
+                request.destroy(error instanceof Error ? error : new Error(String(error)));
+            },
+          );
+      }
     });
   }
 }
+
+/** The body of a request, piece by piece as the connection takes it. */
+class Upload {
+  readonly #request: ClientRequest;
+  readonly #waiting = new Set<(reason: Abandoned) => void>();
+  #abandoned = false;
+
+  constructor(request: ClientRequest) {
+    this.#request = request;
+  }
+
+  /** Resolves when the system has the piece. */
+  write(piece: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#abandoned) {
+        reject(new Abandoned());
+        return;
+      }
+      this.#waiting.add(reject);
+      this.#request.write(piece, (error) => {
+        this.#waiting.delete(reject);
+        // What went wrong is told by the request itself.
+        if (error) reject(new Abandoned());
+        else resolve();
+      });
+    });
+  }
+
+  /** No more is wanted. A request that has ended calls back for none of what it had not sent. @returns whether there was more */
+  abandon(): boolean {
+    this.#abandoned = true;
+    for (const reject of this.#waiting) reject(new Abandoned());
+    return !this.#request.writableEnded;
+  }
+}
+
+class Abandoned extends Error {}
 
 class StaleConnection extends NoReply {}

@@ -1,3 +1,4 @@
+import type { Content } from "../../engine/content.js";
 import { isHeadraceError, reasonOf } from "../../engine/errors.js";
 import { asksForAnother, HdfsError, isHdfsError, refusal, remoteExceptionOf } from "./hdfs-error.js";
 import { urlPath } from "./hdfs-path.js";
@@ -43,12 +44,12 @@ export class WebHdfsClient {
   }
 
   /** Makes a file with these bytes, and its folders. Rejects with the exception FileAlreadyExistsException unless `overwrite`. */
-  async create(path: string, body: readonly Buffer[], { overwrite }: { overwrite: boolean }): Promise<void> {
+  async create(path: string, body: Content, { overwrite }: { overwrite: boolean }): Promise<void> {
     await this.#upload("CREATE", "PUT", path, { overwrite, createparent: true }, body, 201);
   }
 
   /** Not idempotent: after an unknown outcome, look at the length before trying again. */
-  async append(path: string, body: readonly Buffer[]): Promise<void> {
+  async append(path: string, body: Content): Promise<void> {
     await this.#upload("APPEND", "POST", path, {}, body, 200);
   }
 
@@ -115,7 +116,7 @@ export class WebHdfsClient {
     method: Method,
     path: string,
     query: Query,
-    body: readonly Buffer[],
+    body: Content,
     success: number,
   ): Promise<void> {
     const { timeout } = this.#settings;

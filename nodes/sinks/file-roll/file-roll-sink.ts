@@ -72,7 +72,7 @@ export class FileRollSink implements Sink {
   async #write(batch: EventBatch): Promise<void> {
     const file = this.#file ?? (await this.#openFile());
     try {
-      await file.append((await this.#body?.piece(batch, file.empty)) ?? []);
+      if (this.#body) await file.append(await this.#body.piece(batch, file.empty));
     } catch (error) {
       throw new DeliveryError("FLUME_WRITE_FAILED", {
         outcome: file.whole ? "none" : "unknown",

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { blockingWork } from "../../../lib/engine/blocking-work.js";
+import type { Content } from "../../../lib/engine/content.js";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 /** Never writes into what is there already, nor through a link that somebody put there. */
@@ -32,11 +33,11 @@ export class RolledFile {
   }
 
   /** All or nothing, as far as the file system lets it: on failure the file is cut back, now or before the next write. */
-  async append(chunks: readonly Buffer[]): Promise<void> {
+  async append(content: Content): Promise<void> {
     if (this.#ragged) await this.#cutBack();
     this.#ragged = true;
     try {
-      const end = await this.#writeAll(chunks);
+      const end = await this.#writeAll(content);
       if (this.#fsync) await blockingWork(() => this.#handle.datasync());
       this.#length = end;
       this.#ragged = false;
@@ -64,16 +65,18 @@ export class RolledFile {
     }
   }
 
-  async #writeAll(chunks: readonly Buffer[]): Promise<number> {
-    let position = this.#length;
-    for (const chunk of chunks) {
-      for (let done = 0; done < chunk.length; ) {
-        const { bytesWritten } = await this.#handle.write(chunk, done, chunk.length - done, position);
+  async #writeAll(content: Content): Promise<number> {
+    let end = this.#length;
+    await content.sendTo(async (piece) => {
+      let position = end;
+      end += piece.length;
+      for (let done = 0; done < piece.length; ) {
+        const { bytesWritten } = await this.#handle.write(piece, done, piece.length - done, position);
         done += bytesWritten;
         position += bytesWritten;
       }
-    }
-    return position;
+    });
+    return end;
   }
 
   async #cutBack(): Promise<void> {

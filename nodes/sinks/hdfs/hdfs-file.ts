@@ -1,7 +1,7 @@
 import { Backoff, sleep } from "../../../lib/engine/backoff.js";
 import type { EventBatch } from "../../../lib/engine/batch.js";
+import type { Content } from "../../../lib/engine/content.js";
 import { asDeliveryError, DeliveryError } from "../../../lib/engine/errors.js";
-import { releaseChunks } from "../../../lib/formats/chunk-writer.js";
 import type { FileBody } from "../../../lib/formats/file-format.js";
 import { type HdfsError, isHdfsError } from "../../../lib/protocols/webhdfs/hdfs-error.js";
 import type { WebHdfsClient } from "../../../lib/protocols/webhdfs/webhdfs-client.js";
@@ -73,16 +73,12 @@ export class HdfsFile {
 
   /** Resolves when the events are durable. Rejects with DeliveryError, or NameTaken. `bodyBytes`: of the batch. */
   async write(batch: EventBatch, bodyBytes: number): Promise<void> {
-    const chunks = await this.#body.piece(batch, this.#length === 0);
-    let bytes = 0;
-    for (const chunk of chunks) bytes += chunk.length;
-    this.#intended = this.#length + bytes;
+    const piece = await this.#body.piece(batch, this.#length === 0);
+    this.#intended = this.#length + piece.length;
     await this.#around.journal.note(this.record);
     for (let tries = 1; ; tries++) {
       try {
-        await this.#send(chunks);
-        // Sent and answered at once, so nothing of it is on its way any more.
-        if (tries === 1) releaseChunks(chunks);
+        await this.#send(piece);
         break;
       } catch (error) {
         if (await this.#cameThrough(error)) break;
@@ -94,16 +90,16 @@ export class HdfsFile {
     this.bodyBytes += bodyBytes;
   }
 
-  async #send(chunks: readonly Buffer[]): Promise<void> {
+  async #send(piece: Content): Promise<void> {
     const { client, slots } = this.#around;
     const path = this.name.open;
     if (this.#length > 0) {
-      await slots.run(() => client.append(path, chunks));
+      await slots.run(() => client.append(path, piece));
       return;
     }
     const overwrite = this.#ours;
     try {
-      await slots.run(() => client.create(path, chunks, { overwrite }));
+      await slots.run(() => client.create(path, piece, { overwrite }));
       this.#ours = true;
     } catch (error) {
       const hdfs = isHdfsError(error) ? error : undefined;
