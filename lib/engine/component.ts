@@ -1,6 +1,7 @@
 import type { EventBatch } from "./batch.js";
 import type { Channel, Inlet, Route, Sink, Source } from "./contracts.js";
 import type { Counters } from "./counters.js";
+import type { Durability, DurabilityRule } from "./durability.js";
 import type { RefusalExit } from "./refusal.js";
 import type { AtMostRule, ConfigOf, Properties } from "./properties.js";
 
@@ -8,9 +9,6 @@ export type Role = "source" | "channel" | "sink" | "routing" | "config";
 
 /** What a path through this component promises; shown in its help and on the canvas. */
 export type Guarantee = "at-least-once" | "best-effort";
-
-/** What survives in a channel. */
-export type Durability = "none" | "process-crash" | "power-loss";
 
 /** All that is true of a component before it runs: data only. */
 export interface Declaration<P extends Properties = Properties> {
@@ -28,7 +26,8 @@ export interface Declaration<P extends Properties = Properties> {
   /** May refuse an event for ever: gets the dead-letter settings and port. */
   readonly canRefuse?: boolean;
   readonly guarantee?: Guarantee;
-  readonly durability?: Durability;
+  /** Of a channel: shown in its dialog, its help, its status and the metrics. */
+  readonly durability?: Durability | DurabilityRule;
   /** The property whose value is the node's label when it has no name, if telling. */
   readonly labelProperty?: string;
   /** Of the configuration as it is stored in flows, from 1 on; raised with each step of migrations.ts. */

@@ -14,6 +14,8 @@ export interface Inlet {
   /** Stable while the flow keeps the node, across deploys. Inlets are prepared in the order of their ids. */
   readonly id: string;
   readonly limits: Limits;
+  /** The most that it can hold in all, where there is such a limit: nothing beyond will ever find room at once. */
+  readonly room?: Limits;
   /** How many events one take for this inlet should hold: a sink's batchSize. `Infinity` where it does not care. */
   readonly takeSize: number;
   /** Batches that this inlet can have under way at once. */
@@ -100,6 +102,8 @@ export interface Channel extends Inlet {
   /** Events held, taken but uncommitted ones included. */
   readonly size?: number;
   readonly capacity?: number;
+  /** Of `size`, what ends with the process; without it, what the declaration's durability says of all. */
+  readonly volatileSize?: number;
   /** Closes storage; a channel in memory keeps its events until it is let go of. */
   stop(): Promise<void>;
 }

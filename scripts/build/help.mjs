@@ -16,6 +16,36 @@ import { fill, propertyTexts, textAt } from "./texts.mjs";
 
 /** Stands in the hand-written help where the generated table goes. */
 export const TABLE_MARK = "<!-- properties -->";
+/** Stands where the help tells what a channel promises, for each of the settings that it hangs on. */
+export const DURABILITY_MARK = "<!-- durability -->";
+
+/**
+ * @param {Declaration} declaration
+ * @param {Catalogue} catalogue
+ */
+export function durabilityText({ type, durability, properties }, catalogue) {
+  const { shared } = catalogue;
+  const promise = (/** @type {string} */ name) => textAt(shared, "durability", name);
+  if (durability === undefined || typeof durability === "string") return promise(durability ?? "none");
+  const setting = (/** @type {[string, string | number | boolean]} */ [name, value]) => {
+    const texts = propertyTexts(catalogue, type, name);
+    const shown =
+      properties[name]?.kind === "choice" ? textAt(texts, "options", String(value)) : wordFor(value, shared);
+    return fill(textAt(shared, "durability", "setting"), { property: textAt(texts, "label"), value: shown });
+  };
+  const exceptions = durability.unless.map(({ when, promises }) => {
+    const settings = Object.entries(when)
+      .map(setting)
+      .join(textAt(shared, "words", "separator"));
+    return `- ${fill(textAt(shared, "durability", "with"), { settings, promise: promise(promises) })}`;
+  });
+  return [`- ${promise(durability.promises)}`, ...exceptions].join("\n");
+}
+
+/** @param {string | number | boolean} value @param {Texts} shared */
+function wordFor(value, shared) {
+  return typeof value === "boolean" ? textAt(shared, "words", value ? "on" : "off") : String(value);
+}
 
 /**
  * @param {Declaration} declaration
@@ -133,7 +163,10 @@ export function helpHtml(declaration, catalogue, engine) {
   const entries = propertyEntries(declaration, catalogue, engine);
   const table = entries.length > 0 ? definitionList(entries, catalogue) : textAt(catalogue.shared, "help", "none");
   const heading = `### ${textAt(catalogue.shared, "help", "properties")}`;
-  const text = catalogue.help(declaration.type).replace(TABLE_MARK, () => `${heading}\n\n${table}`);
+  const text = catalogue
+    .help(declaration.type)
+    .replace(TABLE_MARK, () => `${heading}\n\n${table}`)
+    .replace(DURABILITY_MARK, () => durabilityText(declaration, catalogue));
   return `<script type="text/markdown" data-help-name="${declaration.type}">\n${text.trim()}\n</script>\n`;
 }
 

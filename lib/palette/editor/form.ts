@@ -6,6 +6,7 @@ import { ListEditor } from "./list-editor.js";
 import { outputMap } from "./output-map.js";
 import { openPreview, type PreviewLine } from "./preview.js";
 import { showProblem } from "./problem-line.js";
+import { openPromise, type PromiseLine } from "./promise-line.js";
 import { showRichText } from "./rich-text.js";
 import type { EditorDeclaration, EditorNode } from "./red.js";
 import { propertyText } from "./texts.js";
@@ -22,6 +23,7 @@ class Form {
   /** Fields that are empty because nobody has come to them yet get no message. */
   readonly #visited = new Set<string>();
   readonly #preview: PreviewLine | undefined;
+  readonly #promise: PromiseLine | undefined;
 
   constructor(node: EditorNode) {
     this.#node = node;
@@ -37,6 +39,7 @@ class Form {
       this.#bind(name, property);
     }
     this.#preview = openPreview(node, this.#declaration, (name) => this.#row(name));
+    this.#promise = openPromise(this.#declaration, (name) => this.#row(name));
     this.refresh();
     this.#openAdvanced();
   }
@@ -67,6 +70,7 @@ class Form {
     }
     for (const list of this.#lists) list.refresh();
     this.#preview?.refresh(values);
+    this.#promise?.refresh(values);
     this.#updateOutputs(values);
   }
 

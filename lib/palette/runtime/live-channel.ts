@@ -1,9 +1,11 @@
 import { ChannelRunner } from "../../engine/channel-runner.js";
 import type { ChannelComponent } from "../../engine/component.js";
 import type { Channel } from "../../engine/contracts.js";
+import { type Durability, durabilityOf } from "../../engine/durability.js";
 import { HeadraceError } from "../../engine/errors.js";
 import { contextOf } from "./component-context.js";
 import type { DeployPhase } from "./deploy-phase.js";
+import { statusText } from "./language.js";
 import type { LiveNode } from "./live-node.js";
 import { MessageIntake } from "./message-intake.js";
 import { shownError } from "./node-face.js";
@@ -13,6 +15,7 @@ import { SupervisedStart } from "./supervised-start.js";
 
 export interface LiveChannel extends LiveNode {
   readonly channel: Channel;
+  readonly durability: Durability;
   /** Nothing held that could still be delivered. */
   readonly drained: boolean;
   /** The node is disabled: it holds what it has and takes part in nothing. */
@@ -46,11 +49,13 @@ export function liveChannel(
   });
   face.counters.gauge("ChannelSize", () => channel.size ?? 0);
   face.counters.gauge("ChannelCapacity", () => channel.capacity ?? 0);
+  const durability = durabilityOf(component, config) ?? "none";
   const entrance = () => (supervised.started ? channel : undefined);
 
   return {
     ...settings,
     channel,
+    durability,
     counterGroup: "CHANNEL",
     inlet: entrance,
     intake: new MessageIntake(entrance, phase, shownError, () => supervised.settled),
@@ -63,8 +68,11 @@ export function liveChannel(
       return (channel.size ?? 0) === 0 && !runner.busy;
     },
     status() {
-      const { fill, percent } = fillStatus(channel.size ?? 0, channel.capacity ?? 0);
-      return { fill, shape: "dot", text: `${percent} %` };
+      const promise = statusText(durability);
+      // What others hold for it has no measure here.
+      if (channel.capacity === undefined) return { fill: "green", shape: "dot", text: promise };
+      const { fill, percent } = fillStatus(channel.size ?? 0, channel.capacity);
+      return { fill, shape: "dot", text: `${percent} % ${promise}` };
     },
     get progress() {
       return face.counters.get("EventTakeSuccessCount");
@@ -83,9 +91,9 @@ export function isLiveChannel(node: LiveNode): node is LiveChannel {
   return "channel" in node;
 }
 
-/** What is lost with a channel that keeps events in memory only. */
-export function eventsAtStake(node: LiveChannel): number {
-  return (node.declaration.durability ?? "none") === "none" ? (node.channel.size ?? 0) : 0;
+/** What is lost with the process, or with the channel: events that are in memory only. */
+export function eventsAtStake({ channel, durability }: LiveChannel): number {
+  return channel.volatileSize ?? (durability === "none" ? (channel.size ?? 0) : 0);
 }
 
 export function notDrained(events: number, seconds: number): HeadraceError {

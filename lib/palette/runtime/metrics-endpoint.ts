@@ -1,4 +1,5 @@
 import type { FlowRuntime } from "./flow-runtime.js";
+import { isLiveChannel } from "./live-channel.js";
 import type { NodeRed } from "./node-red.js";
 
 interface Response {
@@ -9,7 +10,7 @@ const published = new WeakSet<object>();
 
 /**
  * `GET /headrace/metrics`: the counters in the form of Flume's own JSON monitoring (`SOURCE.<name>`,
- * `CHANNEL.<name>`, `SINK.<name>`, every value a text), behind the editor's read permission.
+ * `CHANNEL.<name>`, `SINK.<name>`, every value a text), and what a channel promises, behind the editor's read permission.
  */
 export function publishMetrics(red: NodeRed, runtime: FlowRuntime): void {
   if (!red.httpAdmin || published.has(runtime)) return;
@@ -19,9 +20,13 @@ export function publishMetrics(red: NodeRed, runtime: FlowRuntime): void {
     red.auth.needsPermission("flows.read"),
     (_request: unknown, response: Response) => {
       const metrics: Record<string, Record<string, string>> = {};
-      for (const { counterGroup, face } of runtime.live.values()) {
-        if (counterGroup)
-          metrics[uniqueKey(metrics, `${counterGroup}.${face.name}`, face.id)] = face.counters.toFlume(counterGroup);
+      for (const node of runtime.live.values()) {
+        const { counterGroup, face } = node;
+        if (!counterGroup) continue;
+        metrics[uniqueKey(metrics, `${counterGroup}.${face.name}`, face.id)] = {
+          ...face.counters.toFlume(counterGroup),
+          ...(isLiveChannel(node) ? { Durability: node.durability } : {}),
+        };
       }
       response.json(metrics);
     },

@@ -103,6 +103,9 @@ export const component: ChannelComponent<typeof properties> = {
   limits: [{ property: "transactionCapacity", atMost: "capacity" }],
   icon: "flume-file-channel.svg",
   outputs: 1,
-  durability: "power-loss",
+  durability: {
+    promises: "power-loss",
+    unless: [{ when: { fsyncPerTransaction: false }, promises: "process-crash" }],
+  },
   create: (config, context) => new FileChannel(settingsOf(config, context.storage), context),
 };

@@ -32,7 +32,14 @@ export const component: ChannelComponent<typeof properties> = {
   icon: "flume-kafka-channel.svg",
   outputs: 1,
   guarantee: "at-least-once",
-  durability: "power-loss",
+  // What one broker has acknowledged alone is gone with it; what none has, with any connection.
+  durability: {
+    promises: "power-loss",
+    unless: [
+      { when: { acks: "1" }, promises: "process-crash" },
+      { when: { acks: "0" }, promises: "none" },
+    ],
+  },
   labelProperty: "topic",
   create: (config, context) => new KafkaChannel(config, context),
 };

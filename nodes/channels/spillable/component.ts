@@ -35,7 +35,14 @@ export const component: ChannelComponent<typeof properties> = {
   properties,
   icon: "flume-spillable-channel.svg",
   outputs: 1,
-  durability: "none",
+  durability: {
+    promises: "partial",
+    unless: [
+      { when: { overflowCapacity: 0 }, promises: "none" },
+      { when: { memoryCapacity: 0, fsyncPerTransaction: false }, promises: "process-crash" },
+      { when: { memoryCapacity: 0 }, promises: "power-loss" },
+    ],
+  },
   create(config, context) {
     const { overflowCapacity, overflowTimeout } = config;
     const overflow =

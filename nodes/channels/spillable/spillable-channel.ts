@@ -68,6 +68,18 @@ export class SpillableChannel implements Channel {
     return this.#admission.events + (this.#overflow?.size ?? 0);
   }
 
+  /** What fits neither half alone may wait for ever: what is behind something on the disk goes to the disk. */
+  get room(): Limits {
+    const { events, bytes } = this.#room;
+    return this.#overflow
+      ? { events: Math.max(events, this.#overflow.capacity ?? 0), bytes: Number.POSITIVE_INFINITY }
+      : { events, bytes };
+  }
+
+  get volatileSize(): number {
+    return this.#admission.events;
+  }
+
   async start(): Promise<void> {
     await this.#overflow?.start();
     this.#admission.open();
