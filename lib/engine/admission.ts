@@ -90,6 +90,12 @@ export class Admission {
     return { events: this.#transaction, bytes: this.#capacity.bytes };
   }
 
+  /** The most that can be reserved at once. */
+  get room(): Limits {
+    const { events, bytes } = this.#capacity;
+    return { events, bytes: Math.min(bytes, this.#shared?.total ?? bytes) };
+  }
+
   resize(room: { capacity: Limits; transaction: number; keepAlive: number }): void {
     this.#capacity = room.capacity;
     this.#transaction = room.transaction;

@@ -1,6 +1,6 @@
 import { batchOf, type EventBatch, joinBatches } from "./batch.js";
 import type { Inlet, Limits, Prepared, Route } from "./contracts.js";
-import { asDeliveryError, DeliveryError, isDeliveryError } from "./errors.js";
+import { asDeliveryError, batchTooLarge, DeliveryError, isDeliveryError } from "./errors.js";
 
 /** Told of each route to an optional inlet that did not take its events. */
 export type OnMiss = (route: Route) => void;
@@ -132,12 +132,13 @@ export class Delivery {
   }
 
   async #prepareAll(signal: AbortSignal): Promise<Prepared> {
-    const shares = sharesOf(this.#owed.filter((route) => !route.optional));
+    let shares: readonly Share[];
     const prepared: Prepared[] = [];
     const abort = () => {
       for (const one of prepared) one.abort();
     };
     try {
+      shares = sharesOf(this.#owed.filter((route) => !route.optional));
       for (const { inlet, batch } of shares) prepared.push(await inlet.prepare(batch, signal));
     } catch (error) {
       abort();
@@ -220,20 +221,37 @@ interface Share {
  * In one order for the whole flow, so that two fan-outs can never wait for each other. What reaches an inlet by
  * several ways enters it as one batch as far as its limits allow: asked for room a second time, a sink would
  * wait for its own first batch.
+ * @throws BatchTooLarge when all that an inlet is to get can never be in it together
  */
 function sharesOf(routes: readonly Route[]): readonly Share[] {
   const sorted = [...routes].sort((a, b) => (a.inlet.id < b.inlet.id ? -1 : a.inlet.id > b.inlet.id ? 1 : 0));
   const shares: Share[] = [];
+  let again = false;
   for (const route of sorted) {
     const last = shares.at(-1);
     if (last && last.inlet === route.inlet && fitsWith(last.batch, route)) {
       const batch = joinBatches([last.batch, route.batch]);
       shares[shares.length - 1] = { inlet: route.inlet, batch, routes: [...last.routes, route] };
     } else {
+      if (last?.inlet === route.inlet) again = true;
       shares.push({ inlet: route.inlet, batch: route.batch, routes: [route] });
     }
   }
+  if (again) checkRoom(shares);
   return shares;
+}
+
+/** The second share of an inlet waits for room that the first has taken: where both cannot fit, it would wait for ever. */
+function checkRoom(shares: readonly Share[]): void {
+  const wanted = new Map<Inlet, { events: number; bytes: number }>();
+  for (const { inlet, batch } of shares) {
+    const { room } = inlet;
+    if (!room) continue;
+    const { events, bytes } = wanted.get(inlet) ?? { events: 0, bytes: 0 };
+    const all = { events: events + batch.length, bytes: bytes + batch.bytes };
+    if (all.events > room.events || all.bytes > room.bytes) throw batchTooLarge(all.events, all.bytes, room);
+    wanted.set(inlet, all);
+  }
 }
 
 function fitsWith(batch: EventBatch, { inlet, batch: more }: Route): boolean {

@@ -118,6 +118,24 @@ describe("channel runner", () => {
     assert.deepEqual(reports.filter(isHeadraceError), []);
   });
 
+  it("two ways into one small channel: as much at once as both can hold together", async () => {
+    const settings = { capacity: 5, transactionCapacity: 5, keepAlive: 0, byteCapacity: 0 };
+    const small = new MemoryChannel("small", { ...settings, byteCapacityBufferPercentage: 0 }, new Counters());
+    const { channel, runner, reports } = started(small, small);
+    const consumer = consumerOf(small);
+    await putBatch(channel, numberBatch(0, 4));
+    const bodies: string[] = [];
+    while (bodies.length < 8) {
+      const taken = await take(consumer, 5);
+      bodies.push(...[...taken.batch].map(({ body }) => body.toString()));
+      await taken.commit();
+    }
+    await runner.stop();
+    assert.deepEqual(bodies.sort(), ["0", "0", "1", "1", "2", "2", "3", "3"]);
+    // While the small one is full it says so; that the batch was too large for ever is no trouble.
+    for (const report of reports) assert.ok(!isHeadraceError(report) || report.code === "FLUME_CHANNEL_FULL");
+  });
+
   it("reports a single event that is too large, and keeps it", async () => {
     const strict = new TestInlet("sink");
     strict.prepareFailures.push(

@@ -154,6 +154,23 @@ describe("delivery", () => {
     assert.deepEqual(a.bodies, ["1", "2", "3", "4", "5"]);
   });
 
+  it("what can never be in an inlet at once by all its ways is too large, also when a part was accepted elsewhere", async () => {
+    const [a, b] = named("a", "b") as [TestInlet, TestInlet];
+    const full = Object.assign(a, { room: { events: 3, bytes: Number.POSITIVE_INFINITY } });
+    full.limits = { events: 2, bytes: Number.POSITIVE_INFINITY };
+    const two = (inlet: Inlet): Route => ({ inlet, batch: numberBatch(0, 2), optional: false });
+    await assert.rejects(new Delivery([two(full), two(full)]).attempt(NEVER), {
+      code: "FLUME_BATCH_TOO_LARGE",
+      outcome: "none",
+      retry: "never",
+    });
+    assert.equal(full.prepares, 0, "nothing waits for room");
+    await new Delivery([two(full), required(full, "1")]).attempt(NEVER);
+    assert.equal(full.bodies.length, 3);
+    await assert.rejects(new Delivery([two(b), two(full), two(full)]).attempt(NEVER), { outcome: "none" });
+    assert.equal(b.open, 0);
+  });
+
   it("optional targets are asked once all required ones have accepted, and wait for nothing", async () => {
     const [need, full, room] = named("need", "full", "room") as [TestInlet, TestInlet, TestInlet];
     full.prepareGate = new Gate().opened;

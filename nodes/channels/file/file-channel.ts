@@ -50,6 +50,7 @@ export class FileChannel implements Channel {
   readonly takeSize = Number.POSITIVE_INFINITY;
   readonly maxInFlight = Number.POSITIVE_INFINITY;
   readonly limits: Limits;
+  readonly room: Limits;
   readonly capacity: number;
   /** What the last opening found damaged. */
   damage: readonly Damage[] = [];
@@ -65,6 +66,7 @@ export class FileChannel implements Channel {
     this.#context = context;
     this.#given = given;
     this.capacity = settings.capacity;
+    this.room = { events: settings.capacity, bytes: Number.POSITIVE_INFINITY };
     this.limits = {
       events: Math.min(settings.transactionCapacity, settings.capacity),
       bytes: MOST_TRANSACTION_BYTES,

@@ -69,6 +69,11 @@ export class KafkaChannel implements Channel {
     return this.#admission.limits;
   }
 
+  /** On its way to the brokers. */
+  get room(): Limits {
+    return this.#admission.room;
+  }
+
   async start(): Promise<void> {
     const { topic, acks, compression, groupId, autoOffsetReset } = this.#settings;
     const produce = producerOverrides(this.#settings.producerProperties);
@@ -243,6 +248,7 @@ class KafkaChannelConsumer implements Consumer {
   readonly #closed: () => void;
   readonly #closing = new AbortController();
   readonly #open = new Set<KafkaTake>();
+  #ended: { readonly of: AbortSignal; readonly any: AbortSignal } | undefined;
 
   constructor(poll: (max: Limits, signal: AbortSignal) => Promise<Take | undefined>, closed: () => void) {
     this.#poll = poll;
@@ -250,7 +256,7 @@ class KafkaChannelConsumer implements Consumer {
   }
 
   async take(max: Limits, signal: AbortSignal): Promise<Take | undefined> {
-    const ended = AbortSignal.any([signal, this.#closing.signal]);
+    const ended = this.#endOf(signal);
     while (!ended.aborted) {
       const take = await this.#poll(max, ended);
       if (!(take instanceof KafkaTake)) continue;
@@ -260,6 +266,12 @@ class KafkaChannelConsumer implements Consumer {
       take.lose();
     }
     return undefined;
+  }
+
+  /** Made once for whoever takes: with each take it would be costly. */
+  #endOf(signal: AbortSignal): AbortSignal {
+    if (this.#ended?.of !== signal) this.#ended = { of: signal, any: AbortSignal.any([signal, this.#closing.signal]) };
+    return this.#ended.any;
   }
 
   async close(): Promise<void> {

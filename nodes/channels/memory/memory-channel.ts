@@ -54,6 +54,10 @@ export class MemoryChannel implements Channel {
     return this.#limits;
   }
 
+  get room(): Limits {
+    return this.#admission.room;
+  }
+
   get capacity(): number {
     return this.#capacity;
   }
