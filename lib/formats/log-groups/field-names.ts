@@ -39,26 +39,32 @@ export class FieldNames {
   #bytes = 0;
   #log = 0;
   #group = 0;
+  #taken: readonly string[] = [];
 
   /** `column`: where a delimited body has the key of that text. */
   constructor(column: (text: string) => number = () => -1) {
     this.#column = column;
   }
 
-  /** A new group begins. `taken`: keys that its logs cannot have, because fields of the group are called so. */
+  /**
+   * The logs from here on are of another group. `taken`: keys that they cannot have, because fields of the group are
+   * called so.
+   */
   beginGroup(taken: readonly string[]): void {
+    this.#taken = taken;
     this.#group++;
-    this.#forgetIfMany();
     for (const text of taken) {
       const raw = Buffer.from(text);
       this.#find(raw, 0, raw.length).taken = this.#group;
     }
   }
 
-  /** Fills in `log.names`: of two fields with one name the later stays. `group`: as `current` was when it began. */
-  resolve(log: LogFields, group: number): void {
+  /** Fills in `log.names`: of two fields with one name the later stays. */
+  resolve(log: LogFields): void {
+    if (this.#bytes > MOST_BYTES) this.#forget();
     const { bytes, places, names, count } = log;
     const serial = ++this.#log;
+    const group = this.#group;
     let nameBytes = 0;
     for (let i = 0; i < count; i++) {
       const start = places[i * STRIDE + KEY_START] as number;
@@ -84,12 +90,8 @@ export class FieldNames {
     log.nameBytes = nameBytes;
   }
 
-  get current(): number {
-    return this.#group;
-  }
-
   #find(bytes: Buffer, start: number, end: number): FieldName {
-    const id = bytes.latin1Slice(start, end);
+    const id = bytes.toString("latin1", start, end);
     const known = this.#known.get(id);
     if (known) return known;
     const name = new FieldName(Buffer.from(bytes.subarray(start, end)), this.#column);
@@ -98,11 +100,11 @@ export class FieldNames {
     return name;
   }
 
-  #forgetIfMany(): void {
-    if (this.#bytes <= MOST_BYTES) return;
+  #forget(): void {
     this.#known.clear();
     this.#expected = [];
     this.#bytes = 0;
+    this.beginGroup(this.#taken);
   }
 }
 
