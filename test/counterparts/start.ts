@@ -1,7 +1,10 @@
 // npm run counterpart -- kafka [--brokers 3] [--port 9092]
 // npm run counterpart -- hdfs [--name-nodes 2] [--data-nodes 3] [--append-delay 5] [--port 9870]
-// Starts a real server on loopback for a person to point a flow at, prints its address, and stops it on Ctrl-C.
+// npm run counterpart -- loghub [--shards 4] [--logs 1000] [--port 8080]
+// Starts a real server (or, of Log Service, the emulator that the tests use) on loopback for a person to point a flow at, prints its address, and stops it on Ctrl-C.
 import { parseArgs } from "node:util";
+import { fillWithLogs } from "../loghub/emulator/fill";
+import { startLogService } from "../loghub/emulator/log-service";
 import { cleanUpLeftovers } from "../support/cleanup";
 import { startHdfs } from "./hdfs/cluster";
 import { startKafka } from "./kafka/broker";
@@ -13,6 +16,9 @@ interface Options {
   /** Milliseconds; Hadoop's own when absent. */
   readonly appendDelay: number | undefined;
   readonly port: number | undefined;
+  readonly shards: number;
+  /** Written at once and then every second; none when 0. */
+  readonly logs: number;
 }
 
 /** Starts it and tells, in lines for a person, where it is. */
@@ -35,6 +41,16 @@ const counterparts: Readonly<Record<string, Counterpart>> = {
       `Its files in a browser: ${cluster.urls[0]}/explorer.html`,
     ];
   },
+  async loghub({ port, shards, logs }) {
+    const service = await startLogService({ shards, ...(port === undefined ? {} : { port }) });
+    if (logs > 0) fillWithLogs(service, logs);
+    return [
+      `Log Service emulator: endpoint ${service.endpoint}, region ${service.region}`,
+      `project ${service.project}, logstore ${service.logstore} with ${shards} shards`,
+      `accessKeyId ${service.key.id}, accessKey ${service.key.secret}`,
+      logs > 0 ? `${logs} logs are written each second.` : "It holds no logs: --logs 1000 writes as many each second.",
+    ];
+  },
 };
 
 const { values, positionals } = parseArgs({
@@ -45,6 +61,8 @@ const { values, positionals } = parseArgs({
     "data-nodes": { type: "string", default: "1" },
     "append-delay": { type: "string" },
     port: { type: "string" },
+    shards: { type: "string", default: "2" },
+    logs: { type: "string", default: "0" },
   },
 });
 
@@ -53,6 +71,7 @@ async function main(): Promise<void> {
   if (!start) {
     console.error("npm run counterpart -- kafka [--brokers 3] [--port 9092]");
     console.error("npm run counterpart -- hdfs [--name-nodes 2] [--data-nodes 3] [--append-delay 5] [--port 9870]");
+    console.error("npm run counterpart -- loghub [--shards 4] [--logs 1000] [--port 8080]");
     process.exitCode = 2;
     return;
   }
@@ -63,6 +82,8 @@ async function main(): Promise<void> {
     dataNodes: Number(values["data-nodes"]),
     appendDelay: number(values["append-delay"]),
     port: number(values.port),
+    shards: Number(values.shards),
+    logs: Number(values.logs),
   };
   for (const line of await start(options)) console.log(line);
   console.log("Ctrl-C stops it; what it holds is deleted.");
