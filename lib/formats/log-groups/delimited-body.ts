@@ -49,7 +49,7 @@ export class DelimitedBody implements LogBody {
     if (columns.length === 0 || columns.includes(""))
       throw wrong("columns", columns.join(","), "keys with commas between");
     if (this.#columns.size < columns.length) throw wrong("columns", columns.join(","), "each key once");
-    if ([...separatorChar].length !== 1) throw wrong("separatorChar", separatorChar, "one character");
+    if (!/^.$/su.test(separatorChar)) throw wrong("separatorChar", separatorChar, "one character");
     this.#separator = Buffer.from(separatorChar);
     this.#quote = asciiByte("quoteChar", quoteChar);
     this.#escape = asciiByte("escapeChar", escapeChar);
