@@ -44,6 +44,8 @@ describe("Kafka's records", () => {
     assert.equal(crc32c(Buffer.alloc(32, 0xff)), 0x62a8ab43);
     assert.equal(crc32c(Buffer.from(Array.from({ length: 32 }, (_, i) => i))), 0x46dd794e);
     assert.equal(crc32c(Buffer.from("123456789")), 0xe3069283);
+    // Piece by piece.
+    assert.equal(crc32c(Buffer.from("56789"), 0, 5, crc32c(Buffer.from("1234"))), 0xe3069283);
   });
 
   it("keys go where Java's clients put them", () => {

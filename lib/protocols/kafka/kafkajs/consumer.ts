@@ -1,3 +1,4 @@
+import { unwatchAbort, watchAbort } from "../../../engine/abort.js";
 import { Backoff, sleep, within } from "../../../engine/backoff.js";
 import { HeadraceError } from "../../../engine/errors.js";
 import type { ConsumerSettings, KafkaConsumer, Polled, Trouble } from "../port.js";
@@ -69,13 +70,7 @@ export class KafkaJsConsumer implements KafkaConsumer {
       }
       const left = deadline - Date.now();
       if (left <= 0) return undefined;
-      const woken = new AbortController();
-      const wake = () => woken.abort();
-      this.#waiting.add(wake);
-      signal.addEventListener("abort", wake, { once: true });
-      await sleep(left, woken.signal);
-      signal.removeEventListener("abort", wake);
-      this.#waiting.delete(wake);
+      await this.#woken(left, signal);
     }
   }
 
@@ -91,6 +86,21 @@ export class KafkaJsConsumer implements KafkaConsumer {
       1_000,
       this.#cluster.disconnect().catch(() => undefined),
     );
+  }
+
+  /** Resolves when something has changed, the time (in milliseconds) is over, or the signal aborts. */
+  #woken(wait: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        unwatchAbort(signal, wake);
+        this.#waiting.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, wait);
+      watchAbort(signal, wake);
+      this.#waiting.add(wake);
+    });
   }
 
   async #run(): Promise<void> {

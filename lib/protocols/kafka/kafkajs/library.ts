@@ -207,6 +207,13 @@ interface RequestQueue {
   scheduleCheckPendingRequests(): void;
 }
 
+/** What has come of an answer is gathered in `chunks`. */
+interface Receiver {
+  bytesBuffered: number;
+  readonly chunks: Buffer[];
+  processData(data: Buffer): void;
+}
+
 export interface KafkaJsLibrary extends Assignments {
   readonly Cluster: new (options: KafkaJsClusterOptions) => KafkaJsCluster;
   /** Says nothing: what matters is told by the errors. */
@@ -238,7 +245,9 @@ function load(): KafkaJsLibrary {
   const Encoder = require("kafkajs/src/protocol/encoder") as new (size?: number) => { buf: Buffer; offset: number };
   const { MemberMetadata, MemberAssignment } = require("kafkajs/src/consumer/assignerProtocol") as Assignments;
   const Queue = require("kafkajs/src/network/requestQueue") as { prototype: RequestQueue };
+  const Connection = require("kafkajs/src/network/connection") as { prototype: Receiver };
   stopIdleTimers(Queue.prototype);
+  dropEmptyChunks(Connection.prototype);
   return {
     Cluster,
     MemberMetadata,
@@ -262,5 +271,14 @@ function stopIdleTimers(queue: RequestQueue): void {
   const schedule = queue.scheduleCheckPendingRequests;
   queue.scheduleCheckPendingRequests = function (this: RequestQueue): void {
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
+  };
+}
+
+/** Behind each answer the library keeps an empty rest, and joins the next answer to it: a copy of each fetch. */
+function dropEmptyChunks(connection: Receiver): void {
+  const process = connection.processData;
+  connection.processData = function (this: Receiver, data: Buffer): void {
+    if (this.bytesBuffered === 0) this.chunks.length = 0;
+    process.call(this, data);
   };
 }

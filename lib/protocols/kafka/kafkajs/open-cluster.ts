@@ -2,6 +2,7 @@ import net from "node:net";
 import tls from "node:tls";
 import type { KafkaConnection, SaslSettings } from "../port.js";
 import { kafkaJs, type KafkaJsCluster, type PartitionMetadata, type SocketFactory } from "./library.js";
+import { WholeAnswers } from "./whole-answers.js";
 
 /** How long a connection may take to be made, and credentials to be checked, in milliseconds. */
 const CONNECT_TIMEOUT = 5_000;
@@ -40,9 +41,12 @@ export function openCluster(
 
 /** Requests are written whole, so that waiting for more of them only delays each one. */
 const socketFactory: SocketFactory = ({ host, port, ssl, onConnect }) => {
+  // The library takes a piece of any length, so also one that is just an answer.
+  const { onread } = new WholeAnswers((answer) => socket.emit("data", answer));
+  const to = { host, port, onread };
   const socket = ssl
-    ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
-    : net.connect({ host, port }, onConnect);
+    ? tls.connect({ ...to, ...(net.isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
+    : net.connect(to, onConnect);
   socket.setKeepAlive(true, KEEP_ALIVE);
   socket.setNoDelay(true);
   return socket;

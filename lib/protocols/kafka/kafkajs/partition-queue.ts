@@ -3,6 +3,7 @@ import { createEvent } from "../../../engine/event.js";
 import type { PutRecord } from "../port.js";
 import { FetchedRecords } from "../records/fetched-records.js";
 import { BODY_VALUE, RecordBatchWriter, type RecordHeader } from "../records/record-batch-writer.js";
+import type { SpareMemory } from "./spare-memory.js";
 
 /** Who waits for the records of a batch. */
 export interface BatchOwner {
@@ -37,8 +38,7 @@ export class PendingBatch {
 
   constructor(queue: PartitionQueue, firstTimestamp: number, deadline: number) {
     this.queue = queue;
-    this.writer = new RecordBatchWriter(firstTimestamp, queue.spare);
-    queue.spare = undefined;
+    this.writer = new RecordBatchWriter(firstTimestamp, queue.spare.take());
     this.#firstTimestamp = firstTimestamp;
     this.deadline = deadline;
   }
@@ -99,21 +99,22 @@ export class PartitionQueue {
   readonly topic: string;
   readonly partition: number;
   readonly waiting: PendingBatch[] = [];
+  /** Memory for the next batches. */
+  readonly spare: SpareMemory;
   sending = false;
   /** Not before, in milliseconds since 1970. */
   retryAt = 0;
   failures = 0;
-  /** Memory for the next batch. */
-  spare: Buffer | undefined;
   /** Number of the next record, for brokers that drop repeated batches. */
   sequence = 0;
   sequenceOf: bigint | undefined;
   /** Most bytes of a batch; smaller once the broker has found one too large. */
   limit: number;
 
-  constructor(topic: string, partition: number, limit: number) {
+  constructor(topic: string, partition: number, limit: number, spare: SpareMemory) {
     this.topic = topic;
     this.partition = partition;
+    this.spare = spare;
     this.limit = limit;
   }
 

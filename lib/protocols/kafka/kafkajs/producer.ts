@@ -9,6 +9,7 @@ import { type KafkaJsBroker, type KafkaJsCluster, type KafkaJsError, kafkaJs } f
 import { knownPartitions, leaderOf, openCluster } from "./open-cluster.js";
 import { type BatchOwner, PartitionQueue, type PendingBatch } from "./partition-queue.js";
 import { produce } from "./produce-request.js";
+import { SpareMemory } from "./spare-memory.js";
 import { asKafkaJsError, isPassing, isUnclear, produceError, translateError } from "./translate-error.js";
 
 /** Waits between attempts, in milliseconds. */
@@ -43,6 +44,7 @@ export class KafkaJsProducer implements KafkaProducer {
   readonly #trouble: SteadyTrouble;
   #cluster: KafkaJsCluster;
   readonly #topics = new Map<string, PartitionQueue[]>();
+  readonly #spare = new SpareMemory();
   /** Brokers with a request under way. */
   readonly #busy = new Set<number>();
   readonly #closed = new AbortController();
@@ -184,7 +186,7 @@ export class KafkaJsProducer implements KafkaProducer {
     const queues = this.#topics.get(topic) ?? [];
     const { length } = knownPartitions(this.#cluster, topic);
     while (queues.length < length) {
-      queues.push(new PartitionQueue(topic, queues.length, this.#settings.maxBatchBytes));
+      queues.push(new PartitionQueue(topic, queues.length, this.#settings.maxBatchBytes, this.#spare));
     }
     this.#topics.set(topic, queues);
   }
@@ -280,7 +282,7 @@ export class KafkaJsProducer implements KafkaProducer {
     const { queue } = batch;
     remove(batch);
     // Without an answer to the only attempt, the system may still be reading from it.
-    if (!batch.unclear && this.#settings.acks !== 0) queue.spare = batch.writer.memory;
+    if (!batch.unclear && this.#settings.acks !== 0) this.#spare.keep(batch.writer.memory);
     queue.failures = 0;
     if (batch.producerId !== undefined && queue.sequenceOf === batch.producerId) {
       queue.sequence = nextSequence(queue.sequence, batch.writer.count);

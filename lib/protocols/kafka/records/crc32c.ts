@@ -30,9 +30,9 @@ const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
   Uint32Array,
 ];
 
-/** CRC-32C of the bytes from `start` to `end`. */
-export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
-  let crc = 0xffffffff;
+/** CRC-32C of the bytes from `start` to `end`; `before` is that of the bytes in front of them, if there are any. */
+export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, before = 0): number {
+  let crc = before ^ 0xffffffff;
   let i = start;
   for (const last = end - 7; i < last; i += 8) {
     const low =
