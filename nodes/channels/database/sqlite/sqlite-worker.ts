@@ -1,0 +1,96 @@
+/* The thread of one database channel: SQLite blocks, so nothing else may run where it does. */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { ChannelLock } from "./channel-lock.js";
+import type { SqliteAnswer, SqliteAnswers, SqliteProblem, SqliteRequest, SqliteSettings } from "./protocol.js";
+import { finishSalvage, isDamage, salvage } from "./salvage.js";
+import { Refusal, SqliteFile, UnclearCommit } from "./sqlite-file.js";
+
+const settings = workerData as SqliteSettings;
+const port = parentPort as MessagePort;
+
+let locks: ChannelLock[] = [];
+let file: SqliteFile | undefined;
+
+function open(): SqliteAnswers["open"] {
+  close();
+  try {
+    // Of this channel alone, and of all who use the file.
+    locks.push(new ChannelLock(`${settings.file}.${settings.table}.lock`, "exclusive"));
+    locks.push(new ChannelLock(`${settings.file}.lock`, "shared"));
+    finishSalvage(settings.file);
+    try {
+      file = new SqliteFile(settings);
+      return file.held();
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return openDamaged((error as Error).message);
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Only while nobody else uses it: they would go on in the file that is moved away. */
+function openDamaged(reason: string): SqliteAnswers["open"] {
+  file?.close();
+  file = undefined;
+  locks.pop()?.release();
+  const all = new ChannelLock(`${settings.file}.lock`, "exclusive");
+  try {
+    const salvaged = salvage(settings, reason);
+    file = new SqliteFile(settings);
+    return { ...file.held(), salvaged };
+  } finally {
+    all.release();
+    locks.push(new ChannelLock(`${settings.file}.lock`, "shared"));
+  }
+}
+
+function close(): void {
+  const open = file;
+  file = undefined;
+  try {
+    open?.close();
+  } finally {
+    for (const lock of locks.splice(0)) lock.release();
+  }
+}
+
+function answer(request: SqliteRequest): SqliteAnswers[keyof SqliteAnswers] {
+  if (request.do === "open") return open();
+  if (request.do === "close") return void close();
+  if (!file) throw new Error("The database is not open.");
+  switch (request.do) {
+    case "write":
+      return void file.write(request.puts, request.events, request.takes);
+    case "read":
+      return file.read(request.range, request.bytes);
+    case "sync":
+      return void file.sync();
+  }
+}
+
+function problemOf(error: unknown): SqliteProblem {
+  const { message, errcode } = error as Error & { errcode?: number };
+  return {
+    message,
+    errcode,
+    refused: error instanceof Refusal ? error.why : undefined,
+    version: error instanceof Refusal ? error.version : undefined,
+    unclear: error instanceof UnclearCommit,
+  };
+}
+
+port.on("message", ({ id, request }: { id: number; request: SqliteRequest }) => {
+  let reply: SqliteAnswer;
+  const moved: ArrayBuffer[] = [];
+  try {
+    const result = answer(request);
+    reply = { id, answer: result };
+    if (result && "bodies" in result) moved.push(result.bodies.buffer, result.ends.buffer, result.ids.buffer);
+  } catch (error) {
+    reply = { id, problem: problemOf(error) };
+  }
+  port.postMessage(reply, moved);
+});
