@@ -1,4 +1,5 @@
 import { unwatchAbort, watchAbort } from "./abort.js";
+import { type Clock, systemClock } from "./clock.js";
 
 /** Waits that grow: `first`, doubled each time, at most `most` milliseconds; `reset()` after a success. */
 export class Backoff {
@@ -37,18 +38,22 @@ export async function within(milliseconds: number, work: Promise<unknown>): Prom
 }
 
 /** Resolves after `milliseconds`, or at once when the signal aborts. Never rejects. */
-export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+export function sleep(
+  milliseconds: number,
+  signal?: AbortSignal,
+  clock: Pick<Clock, "after"> = systemClock,
+): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) {
       resolve();
       return;
     }
     const end = () => {
-      clearTimeout(timer);
+      cancel();
       if (signal) unwatchAbort(signal, end);
       resolve();
     };
-    const timer = setTimeout(end, milliseconds);
+    const cancel = clock.after(milliseconds, end);
     if (signal) watchAbort(signal, end);
   });
 }

@@ -42,10 +42,23 @@ type KafkaCounterName =
   | "KafkaCommitTimer"
   | "KafkaEmptyCount"
   | "RollbackCount";
+/** Ours, of a LogHub source. The first two are gauges. */
+type LogHubCounterName =
+  | "LogHubShardCount"
+  | "LogHubLagSeconds"
+  | "LogHubPullCount"
+  | "LogHubPullFail"
+  /** Pulls that were over a limit of the service. */
+  | "LogHubThrottleCount"
+  | "LogHubCheckpointCount"
+  /** Places to go on from that the service had deleted, and the time that was passed over because of that. */
+  | "LogHubCursorExpiredCount"
+  | "LogHubSkippedSeconds";
 /** Ours, beside Flume's: what left by a dead-letter port, was dropped by choice, or missed by an optional channel. */
 export type CounterName =
   | (typeof COUNTER_NAMES)[CounterGroup][number]
   | KafkaCounterName
+  | LogHubCounterName
   | "EventDeadLetterCount"
   | "EventDropCount"
   | "EventOptionalMissCount";
@@ -74,7 +87,7 @@ export class Counters {
   toFlume(group: CounterGroup): Record<string, string> {
     const out: Record<string, string> = { Type: group };
     for (const name of COUNTER_NAMES[group]) out[name] = String(this.get(name));
-    for (const name of this.#counts.keys()) out[name] = String(this.get(name));
+    for (const name of [...this.#counts.keys(), ...this.#gauges.keys()]) out[name] = String(this.get(name));
     if (group === "CHANNEL") {
       const capacity = this.get("ChannelCapacity");
       out["ChannelFillPercentage"] = String(capacity > 0 ? (this.get("ChannelSize") / capacity) * 100 : 0);

@@ -1,0 +1,178 @@
+import { watchAbort } from "../../../engine/abort.js";
+import { sleep } from "../../../engine/backoff.js";
+import { HeadraceError, isHeadraceError } from "../../../engine/errors.js";
+import type { Cursor, PulledGroups } from "../port.js";
+import type { Booking, PullBudget } from "./pull-budget.js";
+import { isAtEnd, PullPace } from "./pull-pace.js";
+import { RetryPlan } from "./retry-plan.js";
+import type { ConsumerSettings, ConsumerSurroundings } from "./surroundings.js";
+import type { Troubles } from "./troubles.js";
+
+/** Milliseconds between two questions how late a shard is, where replies do not tell. */
+const ASK_TIME_EVERY = 10_000;
+
+/** One reply, ready to be delivered. */
+export interface Fetched {
+  /** See PulledGroups. */
+  readonly groups: Buffer;
+  readonly next: Cursor;
+  readonly atEnd: boolean;
+  /** When its last group was received, in seconds since 1970, if known. */
+  readonly receivedAt: number | undefined;
+  /** Released by whoever has the reply, once its events are delivered. */
+  readonly booking: Booking;
+}
+
+export interface PullerEvents {
+  /** The service does not know this shard any more. */
+  gone(): void;
+  /** The place to go on from has been deleted, and the shard goes on elsewhere: after these seconds, if known. */
+  expired(skippedSeconds: number | undefined): void;
+}
+
+/** Asks one shard for what follows, at its pace, again and again until it gets it. */
+export class ShardPuller {
+  readonly #shard: number;
+  readonly #settings: ConsumerSettings;
+  readonly #around: ConsumerSurroundings;
+  readonly #budget: PullBudget;
+  readonly #troubles: Troubles;
+  readonly #events: PullerEvents;
+  readonly #pace: PullPace;
+  readonly #retry = new RetryPlan();
+  readonly #where: string;
+  #cursor: Cursor;
+  /** Before the next pull, in milliseconds. */
+  #wait = 0;
+  #askedTime = Number.NEGATIVE_INFINITY;
+  /** Of the last group that was read, in seconds since 1970. */
+  #receivedAt: number | undefined;
+
+  constructor(
+    shard: number,
+    cursor: Cursor,
+    settings: ConsumerSettings,
+    around: ConsumerSurroundings,
+    shared: { readonly budget: PullBudget; readonly troubles: Troubles },
+    events: PullerEvents,
+  ) {
+    this.#shard = shard;
+    this.#cursor = cursor;
+    this.#settings = settings;
+    this.#around = around;
+    this.#budget = shared.budget;
+    this.#troubles = shared.troubles;
+    this.#events = events;
+    this.#where = `shard ${shard}`;
+    this.#pace = new PullPace({ ...settings, count: settings.fetchCount });
+  }
+
+  /** The next reply; undefined once the signal aborts. Never rejects. One at a time. */
+  async next(signal: AbortSignal): Promise<Fetched | undefined> {
+    await sleep(this.#wait, signal, this.#around.clock);
+    while (!signal.aborted) {
+      let booking: Booking;
+      try {
+        booking = await this.#budget.book(signal);
+      } catch {
+        break;
+      }
+      try {
+        const fetched = await this.#pull(booking, signal);
+        this.#retry.succeeded();
+        this.#troubles.ends(this.#where);
+        return fetched;
+      } catch (error) {
+        booking.release();
+        if (!signal.aborted) await this.#failed(error, signal);
+      }
+    }
+    this.#troubles.ends(this.#where);
+    return undefined;
+  }
+
+  async #pull(booking: Booking, signal: AbortSignal): Promise<Fetched> {
+    const { store, counters } = this.#around;
+    const { fetchCount, filter } = this.#settings;
+    const cursor = this.#cursor;
+    counters.add("LogHubPullCount");
+    const reply = await store.pull({ shard: this.#shard, cursor, count: fetchCount, filter }, signal);
+    booking.holds(reply.groups.length);
+    signal.throwIfAborted();
+    this.#cursor = reply.next;
+    this.#wait = this.#pace.after(reply, cursor);
+    const atEnd = isAtEnd(reply, cursor);
+    const receivedAt = await this.#timeOf(reply, atEnd, signal);
+    return { groups: reply.groups, next: reply.next, atEnd, receivedAt, booking };
+  }
+
+  async #timeOf(reply: PulledGroups, atEnd: boolean, signal: AbortSignal): Promise<number | undefined> {
+    const { store, clock } = this.#around;
+    if (reply.receivedAt !== undefined) this.#receivedAt = reply.receivedAt;
+    else if (!atEnd && clock.now() - this.#askedTime >= ASK_TIME_EVERY) {
+      this.#askedTime = clock.now();
+      try {
+        this.#receivedAt = await store.cursorTime(this.#shard, reply.next, signal);
+      } catch {
+        // Nothing but the lag that is shown depends on it.
+      }
+    }
+    return this.#receivedAt;
+  }
+
+  async #failed(error: unknown, signal: AbortSignal): Promise<void> {
+    const { clock, counters, log } = this.#around;
+    const code = isHeadraceError(error) ? error.code : "";
+    if (code === "FLUME_LOGHUB_SHARD_LOST") {
+      log.info(`Shard ${this.#shard} is gone: ${(error as Error).message}`);
+      this.#events.gone();
+      return;
+    }
+    let trouble = error;
+    if (code === "FLUME_LOGHUB_CURSOR_INVALID") {
+      try {
+        if (await this.#expired(error, signal)) return;
+      } catch (another) {
+        trouble = another;
+      }
+    }
+    counters.add(code === "FLUME_LOGHUB_QUOTA" ? "LogHubThrottleCount" : "LogHubPullFail");
+    const { wait, tell } = this.#retry.failed(trouble);
+    if (tell && !signal.aborted) this.#troubles.begins(this.#where, trouble);
+    await sleep(wait, signal, clock);
+  }
+
+  /** The place to go on from is no longer kept. @returns whether there is another */
+  async #expired(error: unknown, signal: AbortSignal): Promise<boolean> {
+    const { store, counters } = this.#around;
+    const { onInvalidCursor } = this.#settings;
+    if (onInvalidCursor === "stop") {
+      const stopped = new HeadraceError("FLUME_LOGHUB_SHARD_STOPPED", { shard: this.#shard }, error);
+      this.#troubles.begins(this.#where, stopped);
+      // Nothing is asked any more: a person decides, and deploys.
+      if (!signal.aborted) await new Promise<void>((resolve) => watchAbort(signal, resolve));
+      return true;
+    }
+    const cursor = await store.cursor(this.#shard, onInvalidCursor, signal);
+    // The same again is no way out: the fault is another one.
+    if (cursor === this.#cursor) return false;
+    const skipped = await this.#skipped(cursor, signal);
+    counters.add("LogHubCursorExpiredCount");
+    if (skipped !== undefined) counters.add("LogHubSkippedSeconds", skipped);
+    this.#cursor = cursor;
+    this.#events.expired(skipped);
+    return true;
+  }
+
+  /** Between what was read last and what is read next, in seconds, as far as Log Service can tell. */
+  async #skipped(cursor: Cursor, signal: AbortSignal): Promise<number | undefined> {
+    const { store } = this.#around;
+    try {
+      const from = this.#receivedAt ?? (await store.cursorTime(this.#shard, this.#cursor, signal));
+      const to = await store.cursorTime(this.#shard, cursor, signal);
+      return Math.max(0, to - from);
+    } catch {
+      return undefined;
+    }
+  }
+}

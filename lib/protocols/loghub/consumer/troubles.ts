@@ -1,0 +1,22 @@
+/**
+ * What does not work now, of several things that run side by side: the node is in trouble until the last of them is
+ * over. `report` is told of each error, and called with nothing when there is none left.
+ */
+export class Troubles {
+  readonly #report: (error?: unknown) => void;
+  readonly #current = new Map<string, unknown>();
+
+  constructor(report: (error?: unknown) => void) {
+    this.#report = report;
+  }
+
+  begins(where: string, error: unknown): void {
+    this.#current.set(where, error);
+    this.#report(error);
+  }
+
+  ends(where: string): void {
+    if (!this.#current.delete(where)) return;
+    if (this.#current.size === 0) this.#report();
+  }
+}
