@@ -4,10 +4,7 @@ import { blockingWork } from "../../engine/blocking-work.js";
 import { HeadraceError } from "../../engine/errors.js";
 import { nextLoopTurn, turnIsOver } from "../../engine/turn.js";
 import { Lz4BlockReader, packLz4Block } from "../../formats/lz4-block.js";
-
-/** As `Accept-Encoding` and `x-log-compresstype` have them; deflate is a zlib stream (RFC 1950). */
-export const LOGHUB_COMPRESSIONS = ["lz4", "zstd", "deflate", "none"] as const;
-export type LogHubCompression = (typeof LOGHUB_COMPRESSIONS)[number];
+import type { LogHubCompression } from "./compression-names.js";
 
 /** Bytes of LZ4 that are unpacked between two looks at the clock: about a millisecond. */
 const SLICE = 1024 * 1024;

@@ -1,5 +1,6 @@
 import { checkLogGroups } from "../../formats/log-groups/check-log-groups.js";
-import { type LogHubCompression, packBody, unpackBody } from "./compression.js";
+import { packBody, unpackBody } from "./compression.js";
+import type { LogHubCompression } from "./compression-names.js";
 import type { HttpReply } from "./http-call.js";
 import { header, LogHubClient, type LogHubClientSettings } from "./loghub-client.js";
 import { LogHubError, type Operation } from "./loghub-error.js";
