@@ -118,7 +118,7 @@ describe("file channel on a bad day", function () {
         if (failing && made === call) throw failure("EIO", path);
         if (!failing && made === "write") touched.push(path);
       };
-      const { answered, error } = await putUntilRefused(channel, 10);
+      const { answered, error } = await putUntilRefused(channel, 10, 50);
       assert.deepEqual(answered, []);
       assert.ok(isHeadraceError(error) && error.code === "FLUME_FILE_CHANNEL_WRITE_FAILED", String(error));
       assert.deepEqual(await drain(channel), range(0, 10), "takes go on");

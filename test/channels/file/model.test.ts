@@ -1,6 +1,6 @@
-import { strict as assert } from "node:assert";
 import * as fc from "fast-check";
-import { type Action, type Broken, ModelRun } from "./support/model.js";
+import { type Action, ModelRun } from "./support/model.js";
+import { broken } from "./support/broken.js";
 import regressions from "./model-regressions.json";
 import { randomFrom } from "./support/simulated-disk.js";
 
@@ -43,17 +43,14 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
 );
 
-async function run(actions: readonly Action[], seed: number, broken: Broken = {}): Promise<void> {
-  const model = new ModelRun(randomFrom(seed), broken);
+async function run(actions: readonly Action[], seed: number): Promise<void> {
+  const model = new ModelRun(randomFrom(seed));
   await model.start();
   for (const one of actions) await model.apply(one);
   await model.finish();
 }
 
-const property = (broken?: Broken) =>
-  fc.asyncProperty(fc.array(action, { maxLength: 60, size: "max" }), fc.nat(), (actions, seed) =>
-    run(actions, seed, broken),
-  );
+const property = fc.asyncProperty(fc.array(action, { maxLength: 60, size: "max" }), fc.nat(), run);
 
 const RUNS = Number(process.env["HEADRACE_MODEL_RUNS"] ?? 150);
 
@@ -66,16 +63,7 @@ describe("file channel beside a plain list", function () {
   }
 
   it("behaves the same through puts, takes, rollbacks, rolls, kills, power failures and disk errors", async () => {
-    await fc.assert(property(), { numRuns: RUNS });
+    // With something broken on purpose the first failure is enough: nobody reads the shortest.
+    await fc.assert(property, { numRuns: RUNS, endOnFailure: broken !== undefined, includeErrorInReport: true });
   });
-
-  for (const [what, broken] of [
-    ["syncs that do nothing", { syncsDoNothing: true }],
-    ["no look at checksums", { broken: "checksum" }],
-    ["no order of admission", { broken: "order" }],
-  ] as const) {
-    it(`notices ${what}`, async () => {
-      await assert.rejects(() => fc.assert(property(broken), { numRuns: 300, endOnFailure: true }));
-    });
-  }
 });

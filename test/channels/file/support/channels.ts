@@ -8,6 +8,7 @@ import {
   type FileChannelSurroundings,
 } from "../../../../nodes/channels/file/file-channel.js";
 import { type TestContext, testContext } from "../../../support/component-context.js";
+import { breaking } from "./broken.js";
 
 export const ALL = { events: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
@@ -42,7 +43,7 @@ export async function openChannel(
   given: FileChannelSurroundings = {},
 ): Promise<OpenChannel> {
   const context = testContext("file", folder);
-  const channel = new FileChannel(fileSettings(folder, more), context, given);
+  const channel = new FileChannel(fileSettings(folder, more), context, breaking(given));
   await channel.start();
   return { channel, context };
 }

@@ -49,6 +49,8 @@ export class KillOracle {
         break;
       case "take":
         for (const number of numbers) {
+          assert.ok(number > this.#lastTaken, `out of order: ${number} after ${this.#lastTaken}`);
+          this.#lastTaken = number;
           assert.ok(this.#held.delete(number) || this.#underWay.has(number), `given though not there: ${number}`);
           this.#committing.add(number);
         }
@@ -69,6 +71,9 @@ export class KillOracle {
     }
   }
 
+  /** By the process that runs: it has one take under way at a time. */
+  #lastTaken = -1;
+
   /** Committed by the process that runs: an answer to their put may still come. */
   #done = new Set<number>();
 
@@ -87,6 +92,7 @@ export class KillOracle {
     this.#underWay = new Set();
     this.#committing = new Set();
     this.#done = new Set();
+    this.#lastTaken = -1;
   }
 }
 

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import type { Consumer, Prepared, Take } from "../../../../lib/engine/contracts.js";
 import { NEVER } from "../../../../lib/engine/delivery.js";
-import type { FileChannel, FileChannelSurroundings } from "../../../../nodes/channels/file/file-channel.js";
+import type { FileChannel } from "../../../../nodes/channels/file/file-channel.js";
 import { events, numbersOf, openChannel } from "./channels.js";
 import { lockFreely, onDisk, type Random, SimulatedDisk } from "./simulated-disk.js";
 
@@ -31,11 +31,6 @@ interface Lease {
   readonly numbers: number[];
 }
 
-export interface Broken {
-  readonly syncsDoNothing?: boolean;
-  readonly broken?: FileChannelSurroundings["broken"];
-}
-
 /**
  * A channel on a simulated disk, beside the plainest thing that behaves as it should: a list of numbers. After
  * each opening the two are compared; where a fault left it open what happened, the channel may choose, within
@@ -43,7 +38,6 @@ export interface Broken {
  */
 export class ModelRun {
   readonly #random: Random;
-  readonly #break: Broken;
   #disk = new SimulatedDisk();
   #channel: FileChannel | undefined;
   #consumer: Consumer | undefined;
@@ -56,10 +50,8 @@ export class ModelRun {
   /** May be there or not after the next opening. */
   #maybe = new Set<number>();
 
-  constructor(random: Random, broken: Broken = {}) {
+  constructor(random: Random) {
     this.#random = random;
-    this.#break = broken;
-    this.#disk.syncsDoNothing = broken.syncsDoNothing ?? false;
   }
 
   async start(): Promise<void> {
@@ -118,11 +110,10 @@ export class ModelRun {
   }
 
   async #open(): Promise<void> {
-    this.#disk.syncsDoNothing = this.#break.syncsDoNothing ?? false;
     const { channel } = await openChannel(
       onDisk(),
       { largestSegment: 32 * 1024, minimumFree: 0 },
-      { fileSystem: this.#disk, lock: lockFreely, broken: this.#break.broken },
+      { fileSystem: this.#disk, lock: lockFreely },
     );
     this.#channel = channel;
     const found = await this.#contents();

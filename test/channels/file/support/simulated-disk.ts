@@ -42,8 +42,6 @@ export class SimulatedDisk implements FileSystem {
   /** Throws to make a call fail. */
   fault: ((call: DiskCall, path: string) => void) | undefined;
   capacity = Number.POSITIVE_INFINITY;
-  /** Breaks a promise on purpose: shows that the tests notice. */
-  syncsDoNothing = false;
 
   constructor(names = new Map<string, Content>()) {
     this.#names = names;
@@ -153,7 +151,6 @@ export class SimulatedDisk implements FileSystem {
 
   async syncDirectory(directory: string): Promise<void> {
     await this.#call("syncDirectory", directory);
-    if (this.syncsDoNothing) return;
     const inIt = (path: string) => dirname(path) === directory;
     const left: NameChange[] = [];
     for (const change of this.#nameChanges) {
@@ -198,7 +195,6 @@ export class SimulatedDisk implements FileSystem {
         const synced = content.changes.length;
         const current = Buffer.from(content.current);
         await this.#call("sync", pathNow());
-        if (this.syncsDoNothing) return;
         content.durable = current;
         content.changes.splice(0, synced);
       },
