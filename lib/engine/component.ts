@@ -17,6 +17,8 @@ export interface Declaration<P extends Properties = Properties> {
   readonly role: Role;
   /** The alias or class name in flume.properties. */
   readonly flumeType: string;
+  /** Other components of Flume that this one stands for. */
+  readonly flumeAliases?: readonly FlumeAlias[];
   readonly properties: P;
   readonly limits?: readonly AtMostRule[];
   /** File in `icons/`. */
@@ -32,6 +34,18 @@ export interface Declaration<P extends Properties = Properties> {
   readonly labelProperty?: string;
   /** Of the configuration as it is stored in flows, from 1 on; raised with each step of migrations.ts. */
   readonly version?: number;
+}
+
+/** What is different in the configuration of another component of Flume. */
+export interface FlumeAlias {
+  /** Its class name. */
+  readonly flumeType: string;
+  /** Our properties by its keys, where those are not the properties' own. */
+  readonly keys: Readonly<Record<string, string>>;
+  /** Our values by its, of each property where they differ. */
+  readonly values?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Its defaults of our properties, where they differ. */
+  readonly defaults?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface Logger {
@@ -92,8 +106,11 @@ export interface SinkContext extends ComponentContext {
 export interface ChannelComponent<P extends Properties = Properties> extends Declaration<P> {
   readonly role: "channel";
   create(config: ConfigOf<P>, context: ComponentContext): Channel;
-  /** Whether a running channel can take this configuration without losing what it holds; if so it does. */
-  reconfigure?(channel: Channel, config: ConfigOf<P>): boolean;
+  /**
+   * Whether a running channel can take this configuration without losing what it holds; if so it does, at once or
+   * when it is started again.
+   */
+  reconfigure?(channel: Channel, config: ConfigOf<P>, context: ComponentContext): boolean;
 }
 
 /** Routing: interceptors and selectors send events on at once, sink processors wait for a sink. */

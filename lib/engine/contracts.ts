@@ -77,6 +77,18 @@ export interface Source {
   start(out: Outlet): Promise<void>;
   /** Stops reading, lets deliveries under way settle, frees what it holds. Safe to call in any state. */
   stop(): Promise<void>;
+  /** Of what it shares with other agents, what is its own: shown in the status beside the rate. Undefined while it does not run. */
+  readonly share?: SourceShare | undefined;
+}
+
+/** What a member of a group reads now. */
+export interface SourceShare {
+  /** Shards that it holds. */
+  readonly held: number;
+  /** How long ago the oldest was received of what it still has to deliver, in seconds; 0: it has caught up. */
+  readonly lag: number;
+  /** Not long ago a part had to be passed over, because it was no longer kept. */
+  readonly expired: boolean;
 }
 
 /** Takes events out. */

@@ -28,10 +28,28 @@ export function referencePage(declaration, catalogue, engine) {
     "",
     `Node type \`${declaration.type}\`, Flume type \`${declaration.flumeType}\``,
     "",
+    ...(declaration.flumeAliases ?? []).flatMap((alias) => aliasLines(declaration, alias)),
     // One level up: the sidebar has a title of its own, a page does not.
     body.trim().replace(/^###/gm, "##").replace(/^####/gm, "###"),
     "",
   ].join("\n");
+}
+
+/**
+ * What is called otherwise, or has another value, in the configuration of a component that this one stands for too.
+ * @param {Declaration} declaration
+ * @param {import("../../lib/engine/component.js").FlumeAlias} alias
+ */
+function aliasLines({ properties }, { flumeType, keys, values = {}, defaults = {} }) {
+  const ours = (/** @type {string} */ name) => `\`${properties[name]?.flumeKey ?? name}\``;
+  const differences = [
+    ...Object.entries(keys).map(([key, name]) => `\`${key}\` is ${ours(name)}`),
+    ...Object.entries(values).flatMap(([name, map]) =>
+      Object.entries(map).map(([theirs, value]) => `${ours(name)} \`${theirs}\` is \`${value}\``),
+    ),
+    ...Object.entries(defaults).map(([name, value]) => `${ours(name)} is \`${value}\` by default`),
+  ];
+  return [`Stands for \`${flumeType}\` too; there ${differences.join(", ")}.`, ""];
 }
 
 /** @param {Entry[]} entries @param {Catalogue} catalogue */

@@ -1,5 +1,5 @@
 import type { SourceComponent } from "../../engine/component.js";
-import type { Source } from "../../engine/contracts.js";
+import type { Source, SourceShare } from "../../engine/contracts.js";
 import { HeadraceError } from "../../engine/errors.js";
 import { contextOf } from "./component-context.js";
 import type { DeployPhase } from "./deploy-phase.js";
@@ -8,7 +8,7 @@ import type { LiveNode } from "./live-node.js";
 import type { NodeSettings } from "./node-settings.js";
 import type { NodeStatus } from "./node-red.js";
 import { SourceOutlet } from "./source-outlet.js";
-import { rateText } from "./status-text.js";
+import { durationText, rateText } from "./status-text.js";
 import { SupervisedStart } from "./supervised-start.js";
 
 /** A source: runs while something is wired behind it. */
@@ -73,12 +73,22 @@ export function liveSource(
     status: (rate): NodeStatus =>
       mismatch || !supervised.started
         ? { fill: "grey", shape: "ring", text: statusText("starting") }
-        : { fill: "green", shape: rate > 0 ? "dot" : "ring", text: rateText(rate) },
+        : runningStatus(source.share, rate),
     get progress() {
       return face.counters.get("EventAcceptedCount");
     },
     stop: () => supervised.stop(),
   };
+}
+
+/** The rate, and of a source that shares its origin with others what it has of it and how late that is. */
+function runningStatus(share: SourceShare | undefined, rate: number): NodeStatus {
+  const shape = rate > 0 ? "dot" : "ring";
+  if (!share) return { fill: "green", shape, text: rateText(rate) };
+  const { held, lag, expired } = share;
+  if (expired) return { fill: "yellow", shape, text: `${statusText("expired")} ${rateText(rate)}` };
+  const shards = statusText(held === 1 ? "shard" : "shards");
+  return { fill: "green", shape, text: `${held} ${shards} ${durationText(lag)} ${rateText(rate)}` };
 }
 
 /** Flume refuses a source whose batches its channel could never take; so do we, before it runs. */

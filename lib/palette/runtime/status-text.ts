@@ -3,6 +3,13 @@ export function rateText(rate: number): string {
   return `${shortNumber(rate)}/s`;
 }
 
+/** Seconds, short: `0s`, `90s`, `15m`, `30h`, `12d`. */
+export function durationText(seconds: number): string {
+  if (seconds < 100) return `${Math.round(seconds)}s`;
+  if (seconds < 6_000) return `${Math.round(seconds / 60)}m`;
+  return seconds < 360_000 ? `${Math.round(seconds / 3_600)}h` : `${Math.round(seconds / 86_400)}d`;
+}
+
 function shortNumber(value: number): string {
   if (value >= 999_950) return `${(value / 1_000_000).toFixed(1)}M`;
   if (value >= 9_950) return `${(value / 1000).toFixed(value < 99_950 ? 1 : 0)}k`;

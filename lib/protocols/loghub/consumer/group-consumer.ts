@@ -7,7 +7,7 @@ import { PullBudget } from "./pull-budget.js";
 import { RetryPlan } from "./retry-plan.js";
 import { type Beginning, ShardConsumer } from "./shard-consumer.js";
 import { type ConsumerSettings, type ConsumerSurroundings, memberOf } from "./surroundings.js";
-import { Troubles } from "./troubles.js";
+import type { Troubles } from "./troubles.js";
 
 /** How long a shard that goes to another consumer may take to deliver what it has in hand, in milliseconds. */
 const HAND_OVER_WAIT = 10_000;
@@ -46,7 +46,7 @@ export class GroupConsumer {
     this.#settings = settings;
     this.#around = around;
     this.#budget = new PullBudget(settings.memory);
-    this.#troubles = new Troubles((error) => around.report(error));
+    this.#troubles = around.troubles;
     this.#joining = this.#join();
   }
 
@@ -182,7 +182,6 @@ export class GroupConsumer {
       settings: this.#settings,
       around: this.#around,
       budget: this.#budget,
-      troubles: this.#troubles,
       beginning: (of) => this.#beginning(of),
       lost: (of) => this.#lost(of),
       groupMissing: (error) => this.#regroup(error),

@@ -7,14 +7,12 @@ import { RetryPlan } from "./retry-plan.js";
 import { ShardCheckpoint } from "./shard-checkpoint.js";
 import { ShardPuller } from "./shard-puller.js";
 import { type ConsumerSettings, type ConsumerSurroundings, memberOf } from "./surroundings.js";
-import type { Troubles } from "./troubles.js";
 
 /** What a shard's consumer is given by the group's. */
 export interface ShardCare {
   readonly settings: ConsumerSettings;
   readonly around: ConsumerSurroundings;
   readonly budget: PullBudget;
-  readonly troubles: Troubles;
   /** Where to begin in a shard that has no checkpoint. */
   beginning(shard: number): Beginning;
   /** The service says that another consumer has the shard, or that it is gone. */
@@ -106,10 +104,10 @@ export class ShardConsumer {
   }
 
   async #run(): Promise<void> {
-    const { settings, around, troubles } = this.#care;
+    const { settings, around, budget } = this.#care;
     const checkpoint = await this.#begin();
     if (!checkpoint) return;
-    const puller = new ShardPuller(this.shard, checkpoint.position, settings, around, this.#care, {
+    const puller = new ShardPuller(this.shard, checkpoint.position, settings, around, budget, {
       gone: () => this.#lose(),
       expired: (seconds) => this.#care.expired(this.shard, seconds),
     });
@@ -117,7 +115,7 @@ export class ShardConsumer {
     this.#finishing.abort();
     if (!this.#dropped) await checkpoint.flush();
     checkpoint.close();
-    troubles.ends(this.#saving);
+    around.troubles.ends(this.#saving);
   }
 
   /** Until it is finishing and has nothing in hand any more, or something was taken back. While it delivers it fetches ahead. */
@@ -163,7 +161,8 @@ export class ShardConsumer {
 
   /** Finds out where to begin; undefined when the shard is taken away before. */
   async #begin(): Promise<ShardCheckpoint | undefined> {
-    const { around, troubles } = this.#care;
+    const { around } = this.#care;
+    const { troubles } = around;
     const { signal } = this.#withdrawn;
     const retry = new RetryPlan();
     while (!signal.aborted) {
@@ -209,9 +208,9 @@ export class ShardConsumer {
   }
 
   #settled(error?: unknown): void {
-    const { around, troubles } = this.#care;
+    const { counters, troubles } = this.#care.around;
     if (error === undefined) {
-      around.counters.add("LogHubCheckpointCount");
+      counters.add("LogHubCheckpointCount");
       troubles.ends(this.#saving);
     } else if (!this.#isOver(error)) troubles.begins(this.#saving, error);
   }

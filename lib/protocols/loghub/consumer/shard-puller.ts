@@ -53,15 +53,15 @@ export class ShardPuller {
     cursor: Cursor,
     settings: ConsumerSettings,
     around: ConsumerSurroundings,
-    shared: { readonly budget: PullBudget; readonly troubles: Troubles },
+    budget: PullBudget,
     events: PullerEvents,
   ) {
     this.#shard = shard;
     this.#cursor = cursor;
     this.#settings = settings;
     this.#around = around;
-    this.#budget = shared.budget;
-    this.#troubles = shared.troubles;
+    this.#budget = budget;
+    this.#troubles = around.troubles;
     this.#events = events;
     this.#where = `shard ${shard}`;
     this.#pace = new PullPace({ ...settings, count: settings.fetchCount });

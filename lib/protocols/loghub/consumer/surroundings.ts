@@ -3,6 +3,7 @@ import type { Clock } from "../../../engine/clock.js";
 import type { Logger } from "../../../engine/component.js";
 import type { Counters } from "../../../engine/counters.js";
 import type { ConsumerGroupInfo, LogStore, Member, PullRequest } from "../port.js";
+import type { Troubles } from "./troubles.js";
 
 /** Times in milliseconds. */
 export interface ConsumerSettings {
@@ -35,8 +36,7 @@ export interface ConsumerSurroundings {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly log: Logger;
-  /** See ComponentContext. */
-  report(error?: unknown): void;
+  readonly troubles: Troubles;
   /** The events of a LogGroupList without damage, in parts of at most `batchSize`; each part is made when it is asked for. */
   events(groups: Buffer): Iterable<EventBatch>;
   /** Resolves with true when all are accepted, after as many attempts as it takes; with false once the signal aborts. */
