@@ -76,6 +76,8 @@ export interface NodeRed {
   nodes: {
     createNode(node: RedNode, definition: NodeDefinition): void;
     getNode(id: string): RedNode | null | undefined;
+    /** Every node of the flows that run, those in subflows once. */
+    eachNode?(visit: (definition: NodeDefinition) => void): void;
     registerType(type: string, constructor: unknown, options?: Record<string, unknown>): void;
   };
   events: Emitter;

@@ -132,6 +132,11 @@ export class Oracle {
     );
   }
 
+  /** Waits until the canvas says so under a node. */
+  async shows(node: string, text: RegExp): Promise<void> {
+    await this.nodeRed.comms.waitForStatus(node, (status) => text.test(status.text ?? ""));
+  }
+
   /** Waits until tracking keeps nothing. */
   async idle(within = 5000): Promise<void> {
     await eventually(

@@ -340,7 +340,7 @@ export class MessageTracker {
   }
 
   #makeContact(node: RedNode): NodeContact {
-    const contact = new NodeContact(node, endingOf(node));
+    const contact = new NodeContact(node, endingOf(this.#red, node));
     if (contact.ending !== "done") this.#hooks.installReceived();
     if (joins(node)) contact.joinGroups = new JoinGroups(this.#records);
     if (outstandingTimers(node)) {

@@ -1,4 +1,4 @@
-import type { NodeMessage, NodeRed, RedNode, SendEvent } from "../node-red.js";
+import type { NodeDefinition, NodeMessage, NodeRed, RedNode, SendEvent } from "../node-red.js";
 
 /**
  * Every reach into what Node-RED does not promise, the same on 4.1 and 5; each is named with its file in
@@ -40,6 +40,17 @@ export function missingInternal(red: NodeRed, node: RedNode): string | undefined
 
 export function expectsDone(node: RedNode): boolean {
   return (node as RedNode & Partial<NodeInternals>)._expectedDoneCount !== 0;
+}
+
+/** What stands in the flow for a node, as the editor saved it: node objects keep of it what they like. */
+export function definitionOf(red: NodeRed, node: RedNode): NodeDefinition | undefined {
+  // A node in a subflow instance has the definition of the subflow's node.
+  const id = node._alias ?? node.id;
+  let found: NodeDefinition | undefined;
+  red.nodes.eachNode?.((definition) => {
+    if (definition.id === id) found = definition;
+  });
+  return found;
 }
 
 /** The object that messages would reach now under this id: after a deploy it may be another one. */

@@ -1,6 +1,6 @@
-import type { RedNode } from "../node-red.js";
+import type { NodeRed, RedNode } from "../node-red.js";
 import { INLET } from "../wire-targets.js";
-import { expectsDone } from "./node-internals.js";
+import { definitionOf, expectsDone } from "./node-internals.js";
 
 /** When a node has done with a message. */
 export type Ending =
@@ -16,9 +16,9 @@ export type Ending =
 /** Handlers without a third argument never complete; these core nodes send before they return. */
 const SENDS_AT_ONCE = new Set(["rbe"]);
 
-export function endingOf(node: RedNode): Ending {
+export function endingOf(red: NodeRed, node: RedNode): Ending {
   if (expectsDone(node)) return "done";
-  if (node.type === "switch") return "switch";
+  if (node.type === "switch") return keepsSequences(red, node) ? "send" : "switch";
   if (SENDS_AT_ONCE.has(node.type) || node.type.startsWith("subflow:")) return "return";
   return "send";
 }
@@ -47,7 +47,7 @@ export type BestEffortReason =
   | "notSupported";
 
 /** Known before anything runs. */
-export function bestEffortReason(node: RedNode): BestEffortReason | undefined {
+export function bestEffortReason(red: NodeRed, node: RedNode): BestEffortReason | undefined {
   switch (node.type) {
     case "trigger":
     case "tcp request":
@@ -57,17 +57,16 @@ export function bestEffortReason(node: RedNode): BestEffortReason | undefined {
       // The last part is kept until more comes.
       return (node as RedNode & { stream?: unknown }).stream === true ? "keepsMessages" : undefined;
     case "switch":
-      return keepsSequences(node) ? "keepsMessages" : undefined;
+      return keepsSequences(red, node) ? "keepsMessages" : undefined;
     default:
-      return endingOf(node) === "send" && !isFlumeNode(node) ? "neverCompletes" : undefined;
+      return endingOf(red, node) === "send" && !isFlumeNode(node) ? "neverCompletes" : undefined;
   }
 }
 
-/** 10-switch.js: with "recreate message sequences" or a rule on the whole sequence it holds parts back without a sign. */
-function keepsSequences(node: RedNode & { rules?: unknown; repair?: unknown }): boolean {
-  if (node.repair === true) return true;
-  return (
-    Array.isArray(node.rules) &&
-    node.rules.some((rule: { t?: unknown; v?: unknown }) => rule.t === "tail" || rule.t === "jsonata_exp")
-  );
+/** 10-switch.js: with "recreate message sequences", or a rule on the end of a sequence, it holds parts back without a sign. */
+function keepsSequences(red: NodeRed, node: RedNode): boolean {
+  const definition = definitionOf(red, node);
+  const rules = definition?.["rules"];
+  const onTail = Array.isArray(rules) && rules.some((rule: { t?: unknown }) => rule.t === "tail");
+  return onTail || definition?.["repair"] === true;
 }

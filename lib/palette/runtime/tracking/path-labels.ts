@@ -1,4 +1,4 @@
-import type { RedNode } from "../node-red.js";
+import type { NodeRed, RedNode } from "../node-red.js";
 import { bestEffortReason, type BestEffortReason, isFlumeNode } from "./node-rules.js";
 
 /** Why a path is best effort, and the node that makes it so. */
@@ -9,9 +9,14 @@ export interface PathLabel {
 
 /** Knows of each path whether it is tracked, by what stands on it and by what was seen. */
 export class PathLabels {
+  readonly #red: NodeRed;
   readonly #seen = new WeakMap<RedNode, BestEffortReason>();
   /** Nodes of each path, by the node it begins with; those of a deploy ago go with their node objects. */
   #paths = new WeakMap<RedNode, readonly RedNode[]>();
+
+  constructor(red: NodeRed) {
+    this.#red = red;
+  }
 
   sentLate(node: RedNode): void {
     this.#seen.set(node, "sentLate");
@@ -34,7 +39,7 @@ export class PathLabels {
       this.#paths.set(target, nodes);
     }
     for (const node of nodes) {
-      const reason = this.#seen.get(node) ?? bestEffortReason(node);
+      const reason = this.#seen.get(node) ?? bestEffortReason(this.#red, node);
       if (reason) return { reason, node };
     }
     return undefined;

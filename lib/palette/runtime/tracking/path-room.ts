@@ -1,3 +1,4 @@
+import { unwatchAbort, watchAbort } from "../../../engine/abort.js";
 import { deliveryAborted } from "../../../engine/errors.js";
 
 interface Waiter {
@@ -6,7 +7,7 @@ interface Waiter {
   fail(error: Error): void;
 }
 
-/** How many events may be under way on one path at once. First come, first served. */
+/** How many events may be under way on one path at once. First come, first served: a small batch waits behind a large one. */
 export class PathRoom {
   readonly #most: number;
   readonly #waiters: Waiter[] = [];
@@ -36,15 +37,15 @@ export class PathRoom {
       const waiter: Waiter = {
         events: wanted,
         admit: () => {
-          signal.removeEventListener("abort", withdraw);
+          unwatchAbort(signal, withdraw);
           resolve(wanted);
         },
         fail: (error) => {
-          signal.removeEventListener("abort", withdraw);
+          unwatchAbort(signal, withdraw);
           reject(error);
         },
       };
-      signal.addEventListener("abort", withdraw, { once: true });
+      watchAbort(signal, withdraw);
       this.#waiters.push(waiter);
     });
   }

@@ -16,7 +16,7 @@ const MOST_NAMED = 3;
 export class TrackedPaths {
   readonly tracker: MessageTracker;
   readonly #red: NodeRed;
-  readonly #labels = new PathLabels();
+  readonly #labels: PathLabels;
   /** Batches in the order of their hand-over. */
   readonly #batches = new Map<TrackedInlet, Set<TrackedBatch>>();
   #inlets: ReadonlySet<TrackedInlet> = new Set();
@@ -25,6 +25,7 @@ export class TrackedPaths {
 
   constructor(red: NodeRed, phase: DeployPhase) {
     this.#red = red;
+    this.#labels = new PathLabels(red);
     this.tracker = new MessageTracker(red, { sentLate: (node) => this.#sentLate(node) });
     phase.watch({
       deploying: () => {
