@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { datePattern } from "../../nodes/routing/interceptors/date-pattern.js";
+import { datePattern } from "../../lib/formats/date-pattern.js";
 
 describe("date pattern", () => {
   const local = (...parts: [number, number, number, number?, number?, number?, number?]) => {

@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from "node:tls";
 import type { SharedSettings } from "../../engine/component.js";
 import { HeadraceError } from "../../engine/errors.js";
 import { checkCompression } from "./compression.js";
@@ -61,7 +60,7 @@ export function logStoreSettings(shared: SharedSettings | undefined, choice: Log
     credentials: credentialsOf(settings),
     timeout: settings.timeout,
     mostReplyBytes: MOST_REPLY,
-    tls: shared.shared["tls"]?.config as ConnectionOptions | undefined,
+    tls: shared.shared["tls"]?.config,
     userAgent: USER_AGENT,
     traffic: choice.traffic,
   };

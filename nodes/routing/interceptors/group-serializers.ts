@@ -1,5 +1,5 @@
 import { HeadraceError } from "../../../lib/engine/errors.js";
-import { datePattern } from "./date-pattern.js";
+import { datePattern } from "../../../lib/formats/date-pattern.js";
 
 /** Makes the value of a header out of what one group has matched. */
 export interface GroupSerializer {

@@ -1,0 +1,157 @@
+import { HeadraceError, reasonOf } from "../../../lib/engine/errors.js";
+import type { FlumeEvent } from "../../../lib/engine/event.js";
+import { compilePattern } from "../../../lib/engine/pattern.js";
+import { datePattern } from "../../../lib/formats/date-pattern.js";
+import type { LogField } from "../../../lib/formats/log-groups/log-group-writer.js";
+import type { LogHubSinkSettings } from "./component.js";
+import { namesIn, oneCharacter, readCells } from "./delimited-cells.js";
+
+/** What an event becomes. */
+export interface SerializedLog {
+  readonly fields: readonly LogField[];
+  /** Seconds since 1970, where the body tells. */
+  readonly time?: number | undefined;
+}
+
+/** Throws FLUME_LOGHUB_BODY for an event that cannot become a log. */
+export type LogSerializer = (event: FlumeEvent) => SerializedLog;
+
+type Pair = readonly [name: string, value: string];
+
+/** As the serializers of Log Service's Flume plugin (aliyun-log-flume 1.9). Throws FLUME_LOGHUB_SETTING. */
+export function logSerializer(settings: LogHubSinkSettings): LogSerializer {
+  switch (settings.serializer) {
+    case "SIMPLE":
+      return simple(settings);
+    case "DELIMITED":
+      return delimited(settings);
+    case "JSON":
+      return json(settings);
+    case "REGEX":
+      return regex(settings);
+  }
+}
+
+function simple({ fieldName, encoding }: LogHubSinkSettings): LogSerializer {
+  const key = Buffer.from(fieldName);
+  const decoder = /^utf-?8$/i.test(encoding) ? undefined : new TextDecoder(encoding);
+  return ({ body }) => ({ fields: [[key, decoder ? Buffer.from(decoder.decode(body)) : body]] });
+}
+
+/** In Flume's plugin this column holds the time of the log, in seconds. */
+const TIME_COLUMN = "timestamp";
+
+function delimited(settings: LogHubSinkSettings): LogSerializer {
+  const columns = namesIn("columns", settings.columns);
+  const marks = {
+    separator: oneCharacter("separatorChar", settings.separatorChar),
+    quote: settings.quoteChar === "" ? "" : oneCharacter("quoteChar", settings.quoteChar),
+    escape: settings.escapeChar === "" ? "" : oneCharacter("escapeChar", settings.escapeChar),
+  };
+  const timeColumn = settings.useRecordTime ? columns.indexOf(TIME_COLUMN) : -1;
+  return ({ body }) => {
+    const cells = readCells(body.toString(), marks);
+    const pairs: Pair[] = [];
+    for (const [i, name] of columns.entries()) {
+      const cell = cells[i];
+      if (cell !== undefined && i !== timeColumn) pairs.push([name, cell]);
+    }
+    const time = cells[timeColumn];
+    return { fields: fieldsOf(pairs), time: time === undefined ? undefined : epoch(time, TIME_COLUMN) };
+  };
+}
+
+function json({ timeField, timeFormat }: LogHubSinkSettings): LogSerializer {
+  const timeOf = timeReader(timeFormat);
+  return ({ body }) => {
+    const pairs = jsonPairs(body.toString());
+    const text = timeField === "" ? undefined : pairs.find(([name]) => name === timeField)?.[1];
+    return { fields: fieldsOf(pairs), time: text === undefined ? undefined : timeOf(text, timeField) };
+  };
+}
+
+function regex(settings: LogHubSinkSettings): LogSerializer {
+  const { timeField, timeFormat } = settings;
+  const names = namesIn("fieldNames", settings.fieldNames);
+  const expanded = new Set(settings.expandJsonKeys === "" ? [] : namesIn("expandJsonKeys", settings.expandJsonKeys));
+  const pattern = compilePattern(`^(?:${settings.regex})$`);
+  const timeOf = timeReader(timeFormat);
+  return ({ body }) => {
+    const text = body.toString();
+    const found = pattern.exec(text);
+    if (!found) return { fields: fieldsOf([["content", text]]) };
+    const pairs: Pair[] = [];
+    let time: number | undefined;
+    for (const [i, name] of names.entries()) {
+      const value = found[i + 1];
+      if (value === undefined) continue;
+      if (name === timeField) time = timeOf(value, name);
+      if (expanded.has(name)) pairs.push(...jsonPairs(value));
+      else pairs.push([name, value]);
+    }
+    return { fields: fieldsOf(pairs), time };
+  };
+}
+
+/** The keys of an object; values that are no texts as JSON writes them. */
+function jsonPairs(text: string): Pair[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw unusable(reasonOf(error));
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw unusable("it is no JSON object");
+  return Object.entries(value).map(([name, one]: [string, unknown]) => [
+    name,
+    typeof one === "string" ? one : JSON.stringify(one),
+  ]);
+}
+
+const names = new Map<string, Buffer>();
+/** Names come from settings and from keys of JSON; those may be many. */
+const MOST_NAMES = 1000;
+
+function fieldsOf(pairs: readonly Pair[]): LogField[] {
+  return pairs.map(([name, value]) => {
+    let key = names.get(name);
+    if (!key) {
+      key = Buffer.from(name);
+      if (names.size < MOST_NAMES) names.set(name, key);
+    }
+    return [key, Buffer.from(value)];
+  });
+}
+
+type TimeReader = (text: string, field: string) => number;
+
+/** Times without a zone are those of this machine. */
+function timeReader(format: string): TimeReader {
+  if (format === "epoch") return epoch;
+  let parse: (text: string) => number;
+  try {
+    parse = datePattern(format);
+  } catch (error) {
+    throw new HeadraceError("FLUME_LOGHUB_SETTING", {
+      field: "timeFormat",
+      value: format,
+      wanted: `epoch or a pattern such as yyyy-MM-dd HH:mm:ss (${reasonOf(error)})`,
+    });
+  }
+  return (text, field) => {
+    try {
+      return Math.floor(parse(text) / 1000);
+    } catch (error) {
+      throw unusable(`${field}: ${reasonOf(error)}`);
+    }
+  };
+}
+
+function epoch(text: string, field: string): number {
+  if (/^\s*\d{1,10}\s*$/.test(text)) return Number(text);
+  throw unusable(`${field} is "${text.slice(0, 40)}", which is no time in seconds`);
+}
+
+function unusable(reason: string): HeadraceError {
+  return new HeadraceError("FLUME_LOGHUB_BODY", { reason });
+}
