@@ -1,9 +1,9 @@
-import { unwatchAbort, watchAbort } from "./abort.js";
 import { Bag } from "./bag.js";
 import type { EventBatch } from "./batch.js";
 import type { Consumer, Limits, Take } from "./contracts.js";
 import { leaseLost } from "./errors.js";
 import { batchOfPieces, type Piece } from "./event-queue.js";
+import { WakeUp } from "./wake-up.js";
 
 /** What a consumer takes from: events that are there now, in order. */
 export interface TakenFrom {
@@ -28,7 +28,7 @@ export class QueueConsumer implements Consumer {
   readonly #queue: TakenFrom;
   readonly #events: ConsumerEvents;
   readonly #open = new Bag<QueueTake>();
-  #waiting: (() => void) | undefined;
+  readonly #more = new WakeUp();
   #closed = false;
 
   constructor(maxLeases: number, queue: TakenFrom, events: ConsumerEvents) {
@@ -56,14 +56,14 @@ export class QueueConsumer implements Consumer {
         this.#events.taken(take.batch.length);
         return take;
       }
-      await this.#untilWoken(signal);
+      await this.#more.wait(signal);
     }
     return undefined;
   }
 
   /** There may be something to take. */
   wake(): void {
-    this.#waiting?.();
+    this.#more.wake();
   }
 
   async close(): Promise<void> {
@@ -71,18 +71,6 @@ export class QueueConsumer implements Consumer {
     for (const take of this.#open.list()) take.lose();
     this.wake();
     this.#events.closed();
-  }
-
-  #untilWoken(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.#waiting = undefined;
-        unwatchAbort(signal, wake);
-        resolve();
-      };
-      this.#waiting = wake;
-      watchAbort(signal, wake);
-    });
   }
 }
 

@@ -6,6 +6,7 @@ import { readConfig } from "../../lib/engine/properties.js";
 import { component } from "../../nodes/channels/memory/component.js";
 import { MemoryChannel } from "../../nodes/channels/memory/memory-channel.js";
 import { consumerOf, drain, drainBatches, put, putBatch, take } from "../conformance/channel/channel-bench.js";
+import { testContext } from "../support/component-context.js";
 import { staysPending } from "../support/pending.js";
 
 function open(settings: Record<string, number> = {}) {
@@ -30,7 +31,7 @@ describe("memory channel", () => {
     const held = await take(consumerOf(channel));
     const waiting = put(channel, "2");
     assert.ok(await staysPending(waiting, 5));
-    assert.equal(component.reconfigure?.(channel, { ...config, capacity: 2 }), true);
+    assert.equal(component.reconfigure?.(channel, { ...config, capacity: 2 }, testContext()), true);
     await waiting;
     assert.equal(channel.capacity, 2);
     await held.rollback();

@@ -82,7 +82,9 @@ const count = (senders: readonly Sender[]) => senders.reduce((sum, { acknowledge
 // Node-RED is the same to every channel: one that is closed and opened by a deploy is asked once.
 const setups = [
   ...supported.map((one) => ({ ...one, channel: "memory" })),
-  ...supported.filter(({ version }) => version === "5").map((one) => ({ ...one, channel: "file" })),
+  ...["file", "spillable"].flatMap((channel) =>
+    supported.filter(({ version }) => version === "5").map((one) => ({ ...one, channel })),
+  ),
 ];
 
 for (const { version, node, channel } of setups) {
@@ -109,6 +111,10 @@ for (const { version, node, channel } of setups) {
       { id: "junction", type: "junction", z: "tab", wires: [["channel"]] },
       {
         ...memory("channel", ["sink"], { capacity: settings.capacity, transactionCapacity: 100, keepAlive: 10 }),
+        // A spillable one small enough to use its disk, which some of the changes concern and others do not.
+        memoryCapacity: 10 + (settings.capacity % 90),
+        overflowCapacity: settings.capacity - (settings.capacity % 500) + 500,
+        overflowTimeout: 10,
         type: `flume-${channel}-channel`,
       },
       fileRoll("sink", directory, { batchSize: settings.batchSize }),

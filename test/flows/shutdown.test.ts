@@ -1,12 +1,12 @@
 import { strict as assert } from "node:assert";
-import { readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually } from "../support/eventually.js";
 import { fileRoll, memory, netcat, stress, tab } from "../support/flow-nodes.js";
 import { type FlowNode, NodeRed } from "../support/node-red.js";
 import { listenerPort } from "../support/ports.js";
 import { tcpClient } from "../support/tcp-client.js";
-import { useTempDir } from "../support/temp-dir.js";
+import { tempDir, useTempDir } from "../support/temp-dir.js";
 import { assertSameLines, clientOf, setMode, testNodes, testSink } from "../support/test-palette.js";
 import { root } from "../support/machine.js";
 
@@ -78,6 +78,37 @@ describe("the end of the process", () => {
     assert.ok(milliseconds < 5000, `${milliseconds} ms`);
     assert.ok(nodeRed.logs.some((line) => / 1000 events .* within 1 s/.test(line)));
   });
+
+  it("a spillable channel tells what is lost and what stays, and gives the rest at the next start", async () => {
+    const folder = await tempDir();
+    const sinks = temp().file("made-later");
+    const flows = [
+      tab(),
+      stress("source", ["channel"], { batchSize: 10, maxTotalEvents: 100 }),
+      {
+        ...memory("channel", ["sink"], { memoryCapacity: 40, overflowCapacity: 1000 }),
+        type: "flume-spillable-channel",
+      },
+      fileRoll("sink", sinks),
+    ];
+    const settings = { headrace: { drainSeconds: 1 } };
+    const first = await NodeRed.start({ flows, settings, userDir: folder.path });
+    const counted = async (nodeRed: NodeRed, component: string, counter: string) =>
+      (await nodeRed.adminGet<Record<string, Record<string, string>>>("/headrace/metrics"))[component]?.[counter];
+    await eventually(async () => (await counted(first, "CHANNEL.channel", "ChannelSize")) === "100");
+    await first.stop();
+    assert.ok(
+      first.logs.some((line) => / 40 events in the memory .* 60 more are on the disk/.test(line)),
+      first.logs.join("\n"),
+    );
+    await mkdir(sinks);
+    const again = flows.filter(({ id }) => id !== "source");
+    const second = await NodeRed.start({ flows: again, settings, userDir: folder.path });
+    await eventually(async () => (await counted(second, "SINK.sink", "EventDrainSuccessCount")) === "60");
+    await second.stop();
+    assert.ok(!second.logs.some((line) => /could not be delivered/.test(line)));
+    await folder.remove();
+  }).timeout(40_000);
 
   it("many connected clients, half of which read nothing, do not lengthen it", async () => {
     const port = await listenerPort();

@@ -1,6 +1,7 @@
 import type { ChannelComponent, RoutingComponent, SinkComponent, SourceComponent } from "../../engine/component.js";
 import type { Channel, Inlet } from "../../engine/contracts.js";
 import { HeadraceError } from "../../engine/errors.js";
+import { contextOf } from "./component-context.js";
 import { DeployPhase } from "./deploy-phase.js";
 import { isInFlow } from "./flow-ids.js";
 import { FlowWiring } from "./flow-wiring.js";
@@ -110,9 +111,9 @@ export class FlowRuntime {
     if (component.role === "channel") {
       const running = old && isLiveChannel(old) ? old.channel : this.#held.get(settings.id)?.channel;
       this.#held.delete(settings.id);
-      if (running && component.reconfigure?.(running, settings.config)) {
-        const paused = old && isLiveChannel(old) ? this.#leave(settings.id, old.pause()) : undefined;
-        return liveChannel(component, settings, this.#phase, paused, rewire, running);
+      if (running && component.reconfigure?.(running, settings.config, contextOf(settings))) {
+        const handedOver = old && isLiveChannel(old) ? this.#leave(settings.id, old.handOver()) : undefined;
+        return liveChannel(component, settings, this.#phase, handedOver, rewire, running);
       }
     }
     const before = old ? this.#leave(settings.id, old.stop()) : this.#leaving.get(settings.id);

@@ -20,6 +20,8 @@ export interface LiveChannel extends LiveNode {
   readonly drained: boolean;
   /** The node is disabled: it holds what it has and takes part in nothing. */
   pause(): Promise<void>;
+  /** A live node with other settings goes on with the channel, which stays as it is. */
+  handOver(): Promise<void>;
 }
 
 /** A channel, and the runner that takes from it for what is wired behind it. */
@@ -80,6 +82,10 @@ export function liveChannel(
     async pause() {
       await runner?.stop();
     },
+    async handOver() {
+      await runner?.stop();
+      await supervised.handOver();
+    },
     async stop() {
       await runner?.stop();
       await supervised.stop();
@@ -96,6 +102,12 @@ export function eventsAtStake({ channel, durability }: LiveChannel): number {
   return channel.volatileSize ?? (durability === "none" ? (channel.size ?? 0) : 0);
 }
 
-export function notDrained(events: number, seconds: number): HeadraceError {
-  return new HeadraceError("FLUME_CHANNEL_NOT_DRAINED", { events, seconds });
+/** What the end of the process would cost now, if anything. */
+export function notDrained(node: LiveChannel, seconds: number): HeadraceError | undefined {
+  const events = eventsAtStake(node);
+  if (events === 0) return undefined;
+  const kept = (node.channel.size ?? 0) - events;
+  return kept > 0
+    ? new HeadraceError("FLUME_CHANNEL_PARTLY_NOT_DRAINED", { events, seconds, kept })
+    : new HeadraceError("FLUME_CHANNEL_NOT_DRAINED", { events, seconds });
 }

@@ -1,5 +1,5 @@
 import { sleep, within } from "../../engine/backoff.js";
-import { eventsAtStake, isLiveChannel, notDrained } from "./live-channel.js";
+import { isLiveChannel, notDrained } from "./live-channel.js";
 import type { LiveNode } from "./live-node.js";
 import { shownError } from "./node-face.js";
 
@@ -31,8 +31,8 @@ export async function drainAndStop(
   const deadline = Date.now() + seconds * 1000;
   while (Date.now() < deadline && channels.some((channel) => !channel.drained)) await sleep(10);
   for (const channel of channels) {
-    const left = eventsAtStake(channel);
-    if (left > 0) channel.face.log.warn(shownError(notDrained(left, seconds)).message);
+    const left = notDrained(channel, seconds);
+    if (left) channel.face.log.warn(shownError(left).message);
   }
   await within(STOP_WAITS.channels, Promise.all(channels.map((channel) => channel.pause())));
   await stopAll(of("SINK"), STOP_WAITS.sinks);

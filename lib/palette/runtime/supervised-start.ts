@@ -52,6 +52,13 @@ export class SupervisedStart {
     await this.#component.stop();
   }
 
+  /** Tries no more, and leaves the component as it is: another starts it from now on. */
+  async handOver(): Promise<void> {
+    this.#stopped.abort();
+    this.#settle();
+    await this.#running;
+  }
+
   async #run(): Promise<void> {
     await this.#before;
     const { signal } = this.#stopped;

@@ -3,7 +3,7 @@ import { Counters } from "../../../lib/engine/counters.js";
 import { number } from "../../../lib/engine/properties.js";
 import { settingsOf, storageProperties } from "../file/component.js";
 import { FileChannel } from "../file/file-channel.js";
-import { SpillableChannel } from "./spillable-channel.js";
+import { type Overflow, SpillableChannel } from "./spillable-channel.js";
 
 const properties = {
   memoryCapacity: number(10_000, { flumeKey: "memoryCapacity", max: 100_000_000, unit: "events" }),
@@ -43,21 +43,33 @@ export const component: ChannelComponent<typeof properties> = {
       { when: { memoryCapacity: 0 }, promises: "power-loss" },
     ],
   },
-  create(config, context) {
-    const { overflowCapacity, overflowTimeout } = config;
-    const overflow =
-      overflowCapacity > 0
-        ? new FileChannel(
-            settingsOf({ ...config, capacity: overflowCapacity, keepAlive: overflowTimeout }, context.storage),
-            // Events are counted once, by the channel that people see.
-            withCounters(context, new Counters()),
-          )
-        : undefined;
-    return new SpillableChannel(context.id, config, context.counters, overflow);
+  create: (config, context) =>
+    new SpillableChannel(context.id, config, context.counters, overflowOf(config, withOwnCounters(context))),
+  reconfigure(channel, config, context) {
+    if (!(channel instanceof SpillableChannel)) return false;
+    channel.reconfigure(config, overflowKey(config), () => overflowOf(config, withOwnCounters(context)));
+    return true;
   },
 };
 
-function withCounters(context: ComponentContext, counters: Counters): ComponentContext {
+type SpillableConfig = Parameters<typeof component.create>[0];
+
+/** Tells whether the part on the disk can go on as it is; undefined when there is to be none. */
+function overflowKey({ memoryCapacity, byteCapacity, byteCapacityBufferPercentage, ...disk }: SpillableConfig) {
+  return disk.overflowCapacity > 0 ? JSON.stringify(disk) : undefined;
+}
+
+function overflowOf(config: SpillableConfig, context: ComponentContext): Overflow | undefined {
+  const key = overflowKey(config);
+  if (key === undefined) return undefined;
+  const { overflowCapacity, overflowTimeout } = config;
+  const settings = settingsOf({ ...config, capacity: overflowCapacity, keepAlive: overflowTimeout }, context.storage);
+  return { channel: new FileChannel(settings, context), key };
+}
+
+/** Events are counted once, by the channel that people see. */
+function withOwnCounters(context: ComponentContext): ComponentContext {
   const { id, shared, storage, log } = context;
-  return { id, name: context.name, shared, storage, log, counters, report: (error) => context.report(error) };
+  const report = (error?: unknown) => context.report(error);
+  return { id, name: context.name, shared, storage, log, counters: new Counters(), report };
 }

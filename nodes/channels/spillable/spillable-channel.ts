@@ -1,5 +1,4 @@
 import { getHeapStatistics } from "node:v8";
-import { unwatchAbort, watchAbort } from "../../../lib/engine/abort.js";
 import { Admission } from "../../../lib/engine/admission.js";
 import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { Channel, Consumer, Limits, Prepared, Take } from "../../../lib/engine/contracts.js";
@@ -7,6 +6,7 @@ import type { Counters } from "../../../lib/engine/counters.js";
 import { batchTooLarge, DeliveryError } from "../../../lib/engine/errors.js";
 import { EventQueue, type Slot } from "../../../lib/engine/event-queue.js";
 import { QueueConsumer } from "../../../lib/engine/queue-consumer.js";
+import { WakeUp } from "../../../lib/engine/wake-up.js";
 
 export interface SpillableSettings {
   readonly memoryCapacity: number;
@@ -22,6 +22,18 @@ export interface SpillableSettings {
 /** Flume's default byteCapacity is 80 % of the heap. */
 const HEAP_SHARE = 0.8;
 
+/** The part on the disk, made for some settings; without it the channel is one in memory. */
+export interface Overflow {
+  readonly channel: Channel;
+  /** What it was made of: one that is made of the same goes on. */
+  readonly key: string;
+}
+
+function memoryRoom({ memoryCapacity, byteCapacity, byteCapacityBufferPercentage }: SpillableSettings): Limits {
+  const total = byteCapacity || getHeapStatistics().heap_size_limit * HEAP_SHARE;
+  return { events: memoryCapacity, bytes: Math.max(1, Math.floor(total * (1 - byteCapacityBufferPercentage / 100))) };
+}
+
 /**
  * Events in memory while there is room, on the disk when there is not. Whoever comes while something is on the disk
  * goes there too, so everything in memory comes before everything on the disk, and the order is that of admission.
@@ -31,12 +43,13 @@ export class SpillableChannel implements Channel {
   readonly id: string;
   readonly takeSize = Number.POSITIVE_INFINITY;
   readonly maxInFlight = Number.POSITIVE_INFINITY;
-  readonly capacity: number;
-  readonly limits: Limits;
-  readonly #overflow: Channel | undefined;
   readonly #counters: Counters;
   readonly #queue = new EventQueue();
-  readonly #room: Limits;
+  #settings: SpillableSettings;
+  #disk: Overflow | undefined;
+  /** Settings to go on with at the next start. */
+  #next: { readonly settings: SpillableSettings; readonly disk: Overflow | undefined } | undefined;
+  #room: Limits;
   readonly #admission: Admission;
   readonly #consumers = new Set<SpillConsumer>();
   /** Puts and their rests in memory: nothing is taken from the disk before them. */
@@ -44,24 +57,32 @@ export class SpillableChannel implements Channel {
   /** Puts on their way to the disk, which are not in its size yet while they wait. */
   #spilling = 0;
 
-  /** Without an overflow it is a channel in memory. */
-  constructor(id: string, settings: SpillableSettings, counters: Counters, overflow: Channel | undefined) {
-    const { memoryCapacity, overflowCapacity, transactionCapacity, byteCapacityBufferPercentage } = settings;
+  constructor(id: string, settings: SpillableSettings, counters: Counters, disk: Overflow | undefined) {
     this.id = id;
     this.#counters = counters;
-    this.#overflow = overflow;
-    this.capacity = memoryCapacity + (overflow ? overflowCapacity : 0);
-    const total = settings.byteCapacity || getHeapStatistics().heap_size_limit * HEAP_SHARE;
-    const bytes = Math.max(1, Math.floor(total * (1 - byteCapacityBufferPercentage / 100)));
-    this.#room = { events: memoryCapacity, bytes };
-    this.limits = overflow
-      ? overflow.limits
-      : { events: Math.min(transactionCapacity, Math.max(1, memoryCapacity)), bytes };
-    this.#admission = new Admission({
-      capacity: this.#room,
-      transaction: Math.max(1, memoryCapacity),
-      keepAlive: settings.overflowTimeout,
-    });
+    this.#settings = settings;
+    this.#disk = disk;
+    this.#room = memoryRoom(settings);
+    this.#admission = new Admission(this.#memory);
+  }
+
+  get capacity(): number {
+    return this.#room.events + (this.#overflow?.capacity ?? 0);
+  }
+
+  get limits(): Limits {
+    const { events, bytes } = this.#room;
+    const { transactionCapacity } = this.#settings;
+    return this.#overflow?.limits ?? { events: Math.min(transactionCapacity, Math.max(1, events)), bytes };
+  }
+
+  get #overflow(): Channel | undefined {
+    return this.#disk?.channel;
+  }
+
+  get #memory() {
+    const { events } = this.#room;
+    return { capacity: this.#room, transaction: Math.max(1, events), keepAlive: this.#settings.overflowTimeout };
   }
 
   get size(): number {
@@ -80,7 +101,24 @@ export class SpillableChannel implements Channel {
     return this.#admission.events;
   }
 
+  /**
+   * Goes on with these settings from its next start, with all that it holds in memory. `make` makes the part on the
+   * disk that they want, unless it is the one that is there; what other directories hold stays there.
+   */
+  reconfigure(settings: SpillableSettings, key: string | undefined, make: () => Overflow | undefined): void {
+    this.#next = { settings, disk: key === this.#disk?.key ? this.#disk : make() };
+  }
+
   async start(): Promise<void> {
+    const next = this.#next;
+    if (next) {
+      if (next.disk !== this.#disk) await this.stop();
+      this.#settings = next.settings;
+      this.#disk = next.disk;
+      this.#room = memoryRoom(next.settings);
+      this.#admission.resize(this.#memory);
+      this.#next = undefined;
+    }
     await this.#overflow?.start();
     this.#admission.open();
     this.#wake();
@@ -200,7 +238,7 @@ class SpillConsumer implements Consumer {
   readonly #maxLeases: number;
   readonly #events: SpillEvents;
   #leases = 0;
-  #waiting: (() => void) | undefined;
+  readonly #more = new WakeUp();
   #closed = false;
   /** Ends a wait at the disk when there is something in memory: the disk is empty then, and may stay so. */
   #recall = new AbortController();
@@ -219,7 +257,7 @@ class SpillConsumer implements Consumer {
       // Asked and waited for in the same breath: a wake in between would be missed.
       const source = this.#leases < this.#maxLeases ? this.#source() : undefined;
       if (!source) {
-        await this.#untilWoken(signal);
+        await this.#more.wait(signal);
         continue;
       }
       const take = await source(max, signal);
@@ -232,7 +270,7 @@ class SpillConsumer implements Consumer {
   }
 
   wake(): void {
-    this.#waiting?.();
+    this.#more.wake();
     if (this.#atDisk && this.#events.memoryReady()) {
       this.#recall.abort();
       this.#recall = new AbortController();
@@ -296,17 +334,5 @@ class SpillConsumer implements Consumer {
         }
       },
     };
-  }
-
-  #untilWoken(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.#waiting = undefined;
-        unwatchAbort(signal, wake);
-        resolve();
-      };
-      this.#waiting = wake;
-      watchAbort(signal, wake);
-    });
   }
 }

@@ -1,21 +1,14 @@
 import { strict as assert } from "node:assert";
+import { stat } from "node:fs/promises";
 import * as fc from "fast-check";
 import type { Channel, Consumer, Take } from "../../../lib/engine/contracts.js";
 import { NEVER } from "../../../lib/engine/delivery.js";
-import { readConfig } from "../../../lib/engine/properties.js";
 import { component } from "../../../nodes/channels/spillable/component.js";
 import { testContext } from "../../support/component-context.js";
+import { staysPending } from "../../support/pending.js";
 import { tempDir, useTempDir } from "../../support/temp-dir.js";
 import { events, numbersOf } from "../file/support/channels.js";
-
-async function open(folder: string, settings: Record<string, unknown>): Promise<Channel> {
-  const raw = { minimumRequiredSpace: 1_048_576, maxFileSize: 1_048_576, overflowTimeout: 0, ...settings };
-  const { config, problems } = readConfig(component.properties, raw);
-  assert.deepEqual(problems, []);
-  const channel = component.create(config, testContext("spill", folder));
-  await channel.start();
-  return channel;
-}
+import { openSpillable as open, spillableConfig } from "./support/spillable.js";
 
 async function put(channel: Channel, first: number, count: number): Promise<void> {
   await (await channel.prepare(events(first, count), NEVER)).commit();
@@ -67,6 +60,57 @@ describe("spillable memory channel", function () {
     const some = await take(second.connect({ id: "taker", maxLeases: 1 }), 10);
     assert.deepEqual(numbersOf((some as Take).batch), [4, 5, 6, 7]);
     await second.stop();
+  });
+
+  it("goes on with other settings and all its events; the disk part is opened anew only where it must be", async () => {
+    const context = testContext("spill", dir().path);
+    const channel = await open(dir().path, { memoryCapacity: 4, overflowCapacity: 100 }, context);
+    await put(channel, 0, 4);
+    await put(channel, 4, 4);
+    assert.deepEqual([channel.size, channel.volatileSize, channel.room.events], [8, 4, 100]);
+    const change = async (settings: Record<string, unknown>) => {
+      assert.equal(component.reconfigure?.(channel, spillableConfig(settings), context), true);
+      await channel.start();
+    };
+    const before = await stat(dir().file("data", "in_use.lock"));
+    await change({ memoryCapacity: 20, overflowCapacity: 100 });
+    assert.equal((await stat(dir().file("data", "in_use.lock"))).ino, before.ino, "the disk part went on");
+    assert.equal(channel.capacity, 120);
+    await put(channel, 8, 4);
+    await change({ memoryCapacity: 20, overflowCapacity: 50, fsyncPerTransaction: false });
+    assert.deepEqual([channel.capacity, channel.limits.events, channel.size], [70, 50, 12]);
+    const consumer = channel.connect({ id: "taker", maxLeases: 1 });
+    const numbers: number[] = [];
+    while (numbers.length < 12) {
+      const some = (await take(consumer, 5)) as Take;
+      numbers.push(...numbersOf(some.batch));
+      await some.commit();
+    }
+    assert.deepEqual(numbers, [...Array(12).keys()]);
+    await consumer.close();
+    await put(channel, 12, 3);
+    assert.equal(channel.volatileSize, 3, "memory again");
+    await change({ memoryCapacity: 2, overflowCapacity: 0 });
+    assert.deepEqual([channel.size, channel.capacity], [3, 2]);
+    await assert.rejects(put(channel, 15, 1), { code: "FLUME_CHANNEL_FULL" });
+    await channel.stop();
+  });
+
+  it("gives nothing from the disk while something in memory may still come before it", async () => {
+    const channel = await open(dir().path, { memoryCapacity: 4, overflowCapacity: 100 });
+    const first = await channel.prepare(events(0, 4), NEVER);
+    await put(channel, 4, 4);
+    const consumer = channel.connect({ id: "taker", maxLeases: 2 });
+    const taking = take(consumer, 4);
+    assert.ok(await staysPending(taking, 50), "the put in memory is not committed yet");
+    await first.commit();
+    const taken = (await taking) as Take;
+    assert.deepEqual(numbersOf(taken.batch), [0, 1, 2, 3]);
+    const next = take(consumer, 4);
+    assert.ok(await staysPending(next, 50), "what was taken may come back");
+    await taken.rollback();
+    assert.deepEqual(numbersOf(((await next) as Take).batch), [0, 1, 2, 3]);
+    await channel.stop();
   });
 
   it("beside a plain list, whatever is put, taken, rolled back or given up", async () => {
