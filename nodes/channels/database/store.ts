@@ -1,6 +1,9 @@
 import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { PackedEvents, PackedRows } from "./packed-events.js";
 
+/** Of the tables; raised when a version cannot read what the next one writes. */
+export const SCHEMA_VERSION = 1;
+
 /** Ids `from` (inclusive) to `to` (exclusive); not each of them need be there. */
 export interface IdRange {
   readonly from: number;

@@ -2,13 +2,11 @@ import { closeSync, fdatasyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { EMPTY_HEADERS, type PackedEvents, type PackedRows } from "../packed-events.js";
-import type { Held, IdRange } from "../store.js";
+import { type Held, type IdRange, SCHEMA_VERSION } from "../store.js";
 import type { SqliteSettings } from "./protocol.js";
 
-/** Of the tables; raised when a version cannot read what the next one writes. */
-export const SCHEMA_VERSION = 1;
 /** Milliseconds that a transaction waits for somebody else who is writing. */
-export const BUSY_WAIT = 2000;
+const BUSY_WAIT = 2000;
 
 /** Why the database is not used, where SQLite itself would not mind. */
 export class Refusal extends Error {

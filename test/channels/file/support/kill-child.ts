@@ -1,32 +1,9 @@
-/*
- * What the kill test kills: a channel with puts and takes at full speed. It tells the oracle, on its standard
- * output, of everything it does, before and after; the pipe outlives it.
- *
- *   put a b      about to put the events a … b-1       ok a b    the put was answered
- *   take a b c d about to commit a … b-1 and c … d-1   done …    the commit was answered
- *   has n        what the channel held when it was opened, in order, follows as ranges
- */
-import { writeSync } from "node:fs";
-import { NEVER } from "../../../../lib/engine/delivery.js";
+/* What the kill test of the file channel kills; it also kills itself at a named point. */
+import { liveUntilKilled, runLife, say } from "../../support/kill-life.js";
 import type { Failpoint } from "../../../../nodes/channels/file/failpoints.js";
-import type { FileChannel } from "../../../../nodes/channels/file/file-channel.js";
-import { events, numbersOf, openChannel } from "./channels.js";
-
-const PUTTERS = 4;
+import { openChannel } from "./channels.js";
 
 const [folder = "", firstText = "0", pointName = "", pointCount = "1"] = process.argv.slice(2);
-
-function say(line: string): void {
-  // A pipe that is full for a moment says so instead of waiting.
-  const text = Buffer.from(`${line}\n`);
-  for (let done = 0; done < text.length; ) {
-    try {
-      done += writeSync(1, text, done);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-    }
-  }
-}
 
 let passed = 0;
 function at(point: Failpoint): void {
@@ -38,74 +15,10 @@ function at(point: Failpoint): void {
   }
 }
 
-function ranges(numbers: readonly number[]): string {
-  const parts: number[] = [];
-  for (const number of numbers) {
-    if (parts.at(-1) === number) parts[parts.length - 1] = number + 1;
-    else parts.push(number, number + 1);
-  }
-  return parts.join(" ");
-}
-
-async function contents(channel: FileChannel): Promise<number[]> {
-  const consumer = channel.connect({ id: "look", maxLeases: Number.POSITIVE_INFINITY });
-  const numbers: number[] = [];
-  while (numbers.length < channel.size) {
-    const take = await consumer.take({ events: 1000, bytes: Number.POSITIVE_INFINITY }, NEVER);
-    numbers.push(...numbersOf((take as NonNullable<typeof take>).batch));
-  }
-  await consumer.close();
-  return numbers;
-}
-
-async function main(): Promise<void> {
+runLife(async () => {
   const { channel } = await openChannel(folder, { largestSegment: 128 * 1024, capacity: 20_000 }, { at });
   const damaged = channel.damage.filter(({ torn, events: lost }) => !torn && lost !== 0);
   if (damaged.length > 0) say(`damage ${JSON.stringify(damaged)}`);
-  say(`has ${ranges(await contents(channel))}`);
-  let next = Number(firstText);
-
-  const putter = async () => {
-    for (let i = 0; ; i++) {
-      const count = 1 + ((next + i) % 30);
-      const first = next;
-      next += count;
-      say(`put ${first} ${first + count}`);
-      try {
-        const prepared = await channel.prepare(events(first, count, 50 + (first % 400)), NEVER);
-        // Those behind it may be on the disk before it: they must not be given before it.
-        if (i % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
-        await prepared.commit();
-      } catch (error) {
-        if ((error as { code?: string }).code !== "FLUME_CHANNEL_FULL") throw error;
-        await new Promise((resolve) => setTimeout(resolve, 1));
-        continue;
-      }
-      say(`ok ${first} ${first + count}`);
-    }
-  };
-
-  const taker = async () => {
-    const consumer = channel.connect({ id: "taker", maxLeases: 2 });
-    for (let i = 0; ; i++) {
-      const take = await consumer.take({ events: 1 + (i % 40), bytes: Number.POSITIVE_INFINITY }, NEVER);
-      if (!take) continue;
-      if (i % 13 === 0) {
-        await take.rollback();
-        continue;
-      }
-      const taken = ranges(numbersOf(take.batch));
-      say(`take ${taken}`);
-      await take.commit();
-      say(`done ${taken}`);
-    }
-  };
-
   setInterval(() => void channel.checkpoint(), 7);
-  await Promise.all([...Array.from({ length: PUTTERS }, putter), taker()]);
-}
-
-main().catch((error: unknown) => {
-  say(`failed ${error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " | ") : String(error)}`);
-  process.exit(1);
+  return await liveUntilKilled(channel, Number(firstText));
 });

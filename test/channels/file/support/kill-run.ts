@@ -31,36 +31,45 @@ export async function killManyTimes(
   points: readonly string[],
   random: () => number,
   say: (text: string) => void = () => undefined,
+  /** The compiled program that lives in `folder`; of the file channel when absent. */
+  child = join(__dirname, "kill-child.js"),
 ): Promise<KillOracle> {
   const oracle = new KillOracle();
   for (let i = 0; i < kills; i++) {
-    oracle.account(await live(folder, oracle.next, 5 + random() * 60));
+    oracle.account(await live(child, folder, oracle.next, 5 + random() * 60));
     if ((i + 1) % 100 === 0) say(`${i + 1} kills: ${oracle.puts} puts, ${oracle.takes} takes answered`);
   }
   for (const point of points) {
     // Recovery happens once in a life.
     const passing = point.startsWith("recovery") ? 1 : 1 + Math.floor(random() * 3);
-    oracle.account(await live(folder, oracle.next, LONGEST_LIFE, point, passing));
+    oracle.account(await live(child, folder, oracle.next, LONGEST_LIFE, point, passing));
   }
   // One more, which only has to show what is left.
-  oracle.account(await live(folder, oracle.next, 50));
+  oracle.account(await live(child, folder, oracle.next, 50));
   return oracle;
 }
 
 /** What a process said in its life, which ends `milliseconds` after it has opened the channel, at the latest. */
-function live(folder: string, first: number, milliseconds: number, point = "", passing = 1): Promise<string> {
+function live(
+  child: string,
+  folder: string,
+  first: number,
+  milliseconds: number,
+  point = "",
+  passing = 1,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(node24, [join(__dirname, "kill-child.js"), folder, String(first), point, String(passing)], {
+    const life = spawn(node24, [child, folder, String(first), point, String(passing)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const output: Buffer[] = [];
     let timer: NodeJS.Timeout | undefined;
-    child.stdout.on("data", (data: Buffer) => {
+    life.stdout.on("data", (data: Buffer) => {
       output.push(data);
-      timer ??= setTimeout(() => child.kill("SIGKILL"), milliseconds);
+      timer ??= setTimeout(() => life.kill("SIGKILL"), milliseconds);
     });
-    child.on("error", reject);
-    child.on("close", () => {
+    life.on("error", reject);
+    life.on("close", () => {
       clearTimeout(timer);
       resolve(Buffer.concat(output).toString());
     });
