@@ -88,12 +88,12 @@ export class Membership {
   /** Says one last time what it works on (nothing, usually), which ends hand-overs under way. Never rejects. */
   async stop(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
+    this.#stopped.abort();
     this.#nextBeat?.cancel();
     this.#cancelEviction?.();
+    this.#underWay.clear();
     const limit = new AbortController();
-    const last = this.#send(limit.signal);
-    await Promise.race([last, sleep(LAST_WAIT, limit.signal, this.#clock)]);
-    this.#stopped.abort();
+    await Promise.race([this.#send(limit.signal), sleep(LAST_WAIT, limit.signal, this.#clock)]);
     limit.abort();
     this.#troubles.ends(WHERE);
   }
@@ -123,7 +123,7 @@ export class Membership {
       const assigned = await this.#store.heartbeat(this.#settings.member, shards, signal);
       if (!this.#stopped.signal.aborted) this.#succeeded(number, at, assigned);
     } catch (error) {
-      if (!signal.aborted) this.#failed(number, error);
+      if (!this.#stopped.signal.aborted) this.#failed(number, error);
     } finally {
       this.#underWay.delete(number);
     }
