@@ -331,6 +331,40 @@ describe("netcat source", () => {
     }).timeout(40_000);
   });
 
+  for (const events of [1, 10_000]) {
+    it(`floods of empty lines before a full channel, ${events} to a transaction, are held in little memory`, async () => {
+      const gate = new Gate();
+      out.gate = gate.opened;
+      out.limits = { events, bytes: Number.POSITIVE_INFINITY };
+      await start();
+      const flooding = await Promise.all(Array.from({ length: 20 }, () => client()));
+      const before = await memoryInUse();
+      const chunk = Buffer.from("\n".repeat(64 * 1024));
+      let taken = 0;
+      for (const one of flooding) {
+        one.socket.on("error", () => undefined);
+        const send = () => {
+          taken++;
+          if (!one.socket.destroyed) one.socket.write(chunk, send);
+        };
+        send();
+      }
+      let last = -1;
+      await eventually(
+        () => {
+          const stands = taken === last;
+          last = taken;
+          return stands;
+        },
+        { every: 300, within: 20_000 },
+      );
+      const grown = ((await memoryInUse()) - before) / flooding.length;
+      assert.ok(grown < 1_000_000, `${Math.round(grown)} bytes for each client`);
+      for (const one of flooding) one.destroy();
+      gate.open();
+    }).timeout(40_000);
+  }
+
   describe("clients", () => {
     it("that say they send no more are answered to the last line, and then closed", async () => {
       const gate = new Gate();

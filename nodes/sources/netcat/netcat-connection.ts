@@ -11,6 +11,8 @@ import type { NetcatSettings } from "./netcat-source.js";
 const MOST_UNDER_WAY = 8;
 /** The same in bytes: with a thousand clients before a full channel it is this that bounds the memory. */
 const MOST_BYTES_UNDER_WAY = 128 * 1024;
+/** What a line costs beside its text: its newline, and where that is. Empty lines are not for nothing. */
+const BYTES_PER_LINE = 5;
 /** Replies the client has not read yet, in bytes; beyond that its socket is not read. */
 const MOST_UNREAD_REPLIES = 64 * 1024;
 
@@ -22,8 +24,13 @@ const NOTHING = Buffer.alloc(0);
 
 interface Pending {
   readonly batch: EventBatch;
-  /** Once it is under way. */
+  /** Undefined between a rejection and its next attempt. */
   delivery: Promise<void> | undefined;
+}
+
+/** What is kept alive of a read while these lines wait. */
+function weightOf({ bytes, length }: EventBatch): number {
+  return bytes + length * BYTES_PER_LINE;
 }
 
 /** One client: cuts its bytes into lines, delivers them in order, and answers in order. */
@@ -39,7 +46,10 @@ export class NetcatConnection {
   readonly #decoder: TextDecoder | undefined;
   readonly #oks: Buffer;
   readonly #pending: Pending[] = [];
-  #pendingBytes = 0;
+  /** Lines that no delivery has begun with, as they were read: one read may be thousands of small transactions. */
+  readonly #waiting: EventBatch[] = [];
+  /** Of both. */
+  #keptBytes = 0;
   #tail: Buffer = NOTHING;
   #replying: Promise<void> | undefined;
   #closing = false;
@@ -116,30 +126,38 @@ export class NetcatConnection {
   }
 
   #deliver(batch: EventBatch): void {
-    const { events, bytes } = this.#out.limits;
-    for (let start = 0; start < batch.length; ) {
-      let end = Math.min(batch.length, start + events);
-      while (end - start > 1 && batch.slice(start, end).bytes > bytes) end = start + ((end - start) >> 1);
-      const part = batch.slice(start, end);
-      this.#pending.push({ batch: part, delivery: undefined });
-      this.#pendingBytes += part.bytes;
-      start = end;
-    }
+    this.#waiting.push(batch);
+    this.#keptBytes += weightOf(batch);
     this.#begin();
     this.#replying ??= this.#reply();
     if (this.#mustWait()) this.#socket.pause();
   }
 
-  /** The first few are under way: one read may be many small transactions, and after a rejection all begin anew. */
+  /** Few are under way at once; after a rejection all begin anew. */
   #begin(): void {
-    const most = Math.min(this.#pending.length, MOST_UNDER_WAY);
-    for (let i = 0; i < most; i++) {
-      const pending = this.#pending[i] as Pending;
+    while (this.#pending.length < MOST_UNDER_WAY) {
+      const batch = this.#cut();
+      if (!batch) break;
+      this.#pending.push({ batch, delivery: undefined });
+    }
+    for (const pending of this.#pending) {
       if (pending.delivery) continue;
       pending.delivery = this.#lane.deliver(pending.batch, this.#signal);
       // Looked at in order, perhaps long after it was rejected.
       pending.delivery.catch(() => undefined);
     }
+  }
+
+  /** As many of the lines that wait as one transaction holds now. */
+  #cut(): EventBatch | undefined {
+    const batch = this.#waiting[0];
+    if (!batch) return undefined;
+    const { events, bytes } = this.#out.limits;
+    let end = Math.min(batch.length, events);
+    while (end > 1 && batch.slice(0, end).bytes > bytes) end >>= 1;
+    if (end === batch.length) this.#waiting.shift();
+    else this.#waiting[0] = batch.slice(end, batch.length);
+    return batch.slice(0, end);
   }
 
   /** Answers deliveries in the order of the lines. Never rejects. */
@@ -154,7 +172,7 @@ export class NetcatConnection {
         await this.#recover(first.batch, error);
       }
       this.#pending.shift();
-      this.#pendingBytes -= first.batch.bytes;
+      this.#keptBytes -= weightOf(first.batch);
       this.#begin();
       this.#readOn();
     }
@@ -233,7 +251,7 @@ export class NetcatConnection {
 
   #mustWait(): boolean {
     if (this.#recovering) return true;
-    if (this.#pending.length >= MOST_UNDER_WAY || this.#pendingBytes >= MOST_BYTES_UNDER_WAY) return true;
+    if (this.#pending.length >= MOST_UNDER_WAY || this.#keptBytes >= MOST_BYTES_UNDER_WAY) return true;
     return this.#socket.writableLength > MOST_UNREAD_REPLIES;
   }
 
