@@ -9,6 +9,7 @@ import { hdfs } from "./hdfs";
 import { interceptors } from "./interceptors";
 import { watchOthers } from "./measure/quietness";
 import { kafka } from "./kafka";
+import { logHubSource } from "./loghub-source";
 import { memory } from "./memory";
 import { ceiling, netcat } from "./netcat";
 import { tableText } from "./report/table";
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, Bench>> = {
   "file-channel": fileChannel,
   hdfs,
   kafka,
+  "loghub-source": logHubSource,
   tracking,
 };
 
