@@ -7,8 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { batchOf } from "../../lib/engine/batch.js";
 import { NEVER } from "../../lib/engine/delivery.js";
 import { createEvent } from "../../lib/engine/event.js";
-import { type FileSystem, realFileSystem } from "../../nodes/channels/file/file-system.js";
+import { realFileSystem } from "../../nodes/channels/file/file-system.js";
 import { LARGEST_SIZE } from "../../nodes/channels/file/segment-store.js";
+import { withFiles } from "../../test/channels/file/support/altered-files.js";
 import { openChannel } from "../../test/channels/file/support/channels.js";
 
 /** One take asks for as much as a sink with this batch size. */
@@ -22,25 +23,13 @@ const loop = () => ({ p50: delay.percentile(50) / 1e6, p99: delay.percentile(99)
 const peakRss = () => process.resourceUsage().maxRSS * 1024;
 
 /** The disk of this machine, with so many milliseconds more for each sync: what other disks take. */
-function slower(milliseconds: number): FileSystem {
-  return {
-    ...realFileSystem,
-    open: async (path, how) => {
-      const file = await realFileSystem.open(path, how);
-      return {
-        write: (data, position) => file.write(data, position),
-        read: (into, position) => file.read(into, position),
-        truncate: (length) => file.truncate(length),
-        size: () => file.size(),
-        close: () => file.close(),
-        sync: async () => {
-          await file.sync();
-          await sleep(milliseconds);
-        },
-      };
+const slower = (milliseconds: number) =>
+  withFiles(realFileSystem, (file) => ({
+    sync: async () => {
+      await file.sync();
+      await sleep(milliseconds);
     },
-  };
-}
+  }));
 
 const open = () =>
   openChannel(

@@ -1,22 +1,26 @@
-/** Figures as people read them; a dash for what was not measured. */
+/** Figures as people read them; a dash for what was not measured, undefined or not a number. */
 const NOTHING = "–";
 
+function measured(value: number | undefined): value is number {
+  return value !== undefined && Number.isFinite(value);
+}
+
 export function eventRate(eventsPerSecond: number): string {
-  return Number.isFinite(eventsPerSecond) ? Math.round(eventsPerSecond).toLocaleString("en") : NOTHING;
+  return measured(eventsPerSecond) ? Math.round(eventsPerSecond).toLocaleString("en") : NOTHING;
 }
 
 export function megabytes(bytes: number | undefined): string {
-  return bytes === undefined ? NOTHING : `${Math.round(bytes / 1e6)} MB`;
+  return measured(bytes) ? `${Math.round(bytes / 1e6)} MB` : NOTHING;
 }
 
 export function milliseconds(value: number | undefined): string {
-  return value === undefined ? NOTHING : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+  return measured(value) ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : NOTHING;
 }
 
 export function percent(ratio: number | undefined): string {
-  return ratio === undefined ? NOTHING : `${Math.round(ratio * 100)} %`;
+  return measured(ratio) ? `${Math.round(ratio * 100)} %` : NOTHING;
 }
 
 export function times(ratio: number | undefined): string {
-  return ratio === undefined ? NOTHING : `${ratio.toFixed(1)} ×`;
+  return measured(ratio) ? `${ratio.toFixed(1)} ×` : NOTHING;
 }

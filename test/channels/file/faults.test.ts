@@ -6,11 +6,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { blockingWork } from "../../../lib/engine/blocking-work.js";
 import { isHeadraceError } from "../../../lib/engine/errors.js";
-import { type FileSystem, realFileSystem } from "../../../nodes/channels/file/file-system.js";
+import { realFileSystem } from "../../../nodes/channels/file/file-system.js";
 import { lockDirectory } from "../../../nodes/channels/file/directory-lock.js";
 import { node24 } from "../../support/machine.js";
 import { skip } from "../../support/skip.js";
 import { useTempDir } from "../../support/temp-dir.js";
+import { withFiles } from "./support/altered-files.js";
 import { drain, events, fileSettings, numbersOf, openChannel, put, takeSome } from "./support/channels.js";
 import { failure, lockFreely, onDisk, randomFrom, SimulatedDisk } from "./support/simulated-disk.js";
 
@@ -288,25 +289,13 @@ describe("file channel on a bad day", function () {
 
   it("slow syncs on four channels leave threads for everybody else", async () => {
     const random = randomFrom(3);
-    const slow: FileSystem = {
-      ...realFileSystem,
-      open: async (path, how) => {
-        const file = await realFileSystem.open(path, how);
-        return {
-          write: (data, position) => file.write(data, position),
-          read: (into, position) => file.read(into, position),
-          truncate: (length) => file.truncate(length),
-          size: () => file.size(),
-          close: () => file.close(),
-          sync: async () => {
-            await blockingWork(() =>
-              blockThread(dir().file(`pipe-${Math.floor(random() * 1e9)}`), 50 + random() * 450),
-            );
-            await file.sync();
-          },
-        };
+    const slow = withFiles(realFileSystem, (file) => ({
+      sync: async () => {
+        const pipe = dir().file(`pipe-${Math.floor(random() * 1e9)}`);
+        await blockingWork(() => blockThread(pipe, 50 + random() * 450));
+        await file.sync();
       },
-    };
+    }));
     const channels = await Promise.all(
       range(0, 4).map((i) =>
         openChannel(dir().file(String(i)), fileSettings(dir().file(String(i))), { fileSystem: slow }),

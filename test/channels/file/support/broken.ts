@@ -1,5 +1,6 @@
 import type { FileChannelSurroundings } from "../../../../nodes/channels/file/file-channel.js";
-import { type FileSystem, realFileSystem, type StoredFile } from "../../../../nodes/channels/file/file-system.js";
+import { realFileSystem, type StoredFile } from "../../../../nodes/channels/file/file-system.js";
+import { withFiles } from "./altered-files.js";
 
 /**
  * Promises that the tests break on purpose, all in one process, to show that the suites notice: a suite that passes
@@ -21,43 +22,19 @@ const HELD_BACK = 5;
 
 /** What a channel is given, with what is broken in it. */
 export function breaking(given: FileChannelSurroundings): FileChannelSurroundings {
+  const disk = given.fileSystem ?? realFileSystem;
   switch (broken) {
     case undefined:
       return given;
-    case "sync":
+    case "sync": {
+      const syncsNoFile = withFiles(disk, () => ({ sync: () => Promise.resolve() }));
+      return { ...given, fileSystem: { ...syncsNoFile, syncDirectory: () => Promise.resolve() } };
+    }
     case "write":
-      return { ...given, fileSystem: brokenFileSystem(given.fileSystem ?? realFileSystem, broken) };
+      return { ...given, fileSystem: withFiles(disk, withLateWrites) };
     default:
       return { ...given, broken };
   }
-}
-
-function brokenFileSystem(real: FileSystem, how: "sync" | "write"): FileSystem {
-  const wrap = how === "sync" ? withoutSync : withLateWrites;
-  return {
-    open: async (path, why) => wrap(await real.open(path, why)),
-    rename: (from, to) => real.rename(from, to),
-    remove: (path) => real.remove(path),
-    list: (directory) => real.list(directory),
-    makeDirectory: (directory) => real.makeDirectory(directory),
-    syncDirectory: (directory) => (how === "sync" ? Promise.resolve() : real.syncDirectory(directory)),
-    freeBytes: (directory) => real.freeBytes(directory),
-  };
-}
-
-function plain(file: StoredFile): StoredFile {
-  return {
-    write: (data, position) => file.write(data, position),
-    read: (into, position) => file.read(into, position),
-    sync: () => file.sync(),
-    truncate: (length) => file.truncate(length),
-    size: () => file.size(),
-    close: () => file.close(),
-  };
-}
-
-function withoutSync(file: StoredFile): StoredFile {
-  return { ...plain(file), sync: () => Promise.resolve() };
 }
 
 /** As if there were a cache in the process: everything is there in the end, but not after a kill. */
