@@ -121,6 +121,7 @@ class OpenBatch {
   /** Of all batches. */
   written = 0;
   #start = 0;
+  #lastBytes = 0;
   #ends: number[] = [];
   #times: number[] = [];
   #groups: number[] = [];
@@ -140,7 +141,8 @@ class OpenBatch {
 
   /** For an empty batch. `expected`: bytes that are still to come, about. */
   makeRoom(room: number, expected: number): void {
-    if (this.chunk.length - this.at >= room) return;
+    // A batch like the last one shall fit, or it would be cut short.
+    if (this.chunk.length - this.at >= Math.max(room, Math.min(this.#lastBytes, expected))) return;
     const usual = Math.min(Math.ceil(expected) + SMALLEST_CHUNK, BATCH_BYTES);
     this.chunk = Buffer.allocUnsafeSlow(Math.max(room, usual));
     this.at = 0;
@@ -165,6 +167,7 @@ class OpenBatch {
       groups: Uint32Array.from(this.#groups),
       headers: this.#headers,
     });
+    this.#lastBytes = this.at - this.#start;
     this.#start = this.at;
     this.length = 0;
     this.#ends = [];
