@@ -40,7 +40,7 @@ export class EventDelivery {
     let most = this.#settings.batchSize;
     let failures = 0;
     while (accepted < events.length && !signal.aborted) {
-      if (turnIsOver()) await nextLoopTurn();
+      while (turnIsOver()) await nextLoopTurn();
       const size = Math.max(1, Math.min(most, this.#out.limits.events, events.length - accepted));
       const part = events.slice(accepted, accepted + size);
       try {

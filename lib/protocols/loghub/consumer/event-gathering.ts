@@ -49,7 +49,7 @@ export class EventGathering {
   async add(reply: Fetched): Promise<boolean> {
     const parts = this.#steps.events(reply.groups)[Symbol.iterator]();
     for (let part = parts.next(); !part.done; ) {
-      if (turnIsOver()) await nextLoopTurn();
+      while (turnIsOver()) await nextLoopTurn();
       const { value } = part;
       part = parts.next();
       this.#wait(value);
