@@ -1,16 +1,30 @@
 import { type LogService, type LogServiceSettings, startLogService } from "../emulator/log-service.js";
 import { Ledger } from "./ledger.js";
-import { type Emission, type ProjectSettings, RunningSource, type SourceSettings } from "./sources.js";
+import { SourceProcess } from "./source-process.js";
+import {
+  type Emission,
+  type ProjectSettings,
+  RunningSource,
+  type ServiceAddress,
+  type SourceSettings,
+} from "./sources.js";
 
 /** One service with a ledger of what it was given, and the sources that a test starts on it. */
 export class Fixture {
   readonly service: LogService;
   readonly ledger: Ledger;
   readonly sources: RunningSource[] = [];
+  readonly processes: SourceProcess[] = [];
 
   constructor(service: LogService) {
     this.service = service;
     this.ledger = new Ledger(service);
+  }
+
+  /** A key for each consumer, so that the service's records tell them apart. */
+  addressFor(consumer: string): ServiceAddress {
+    const { endpoint, project, region, keys } = this.service;
+    return { endpoint, project, region, key: keys.get(consumer) ?? this.service.addKey(consumer) };
   }
 
   readonly source = (
@@ -18,13 +32,20 @@ export class Fixture {
     settings: SourceSettings = {},
     project: ProjectSettings = {},
   ): Promise<RunningSource> => {
-    const source = new RunningSource(this.service, consumer, settings, project);
+    const source = new RunningSource(this.addressFor(consumer), consumer, settings, project);
     this.sources.push(source);
     return source.start();
   };
 
+  /** The same in a process of its own, which can be killed. */
+  readonly process = (consumer: string, settings: SourceSettings = {}): SourceProcess => {
+    const started = new SourceProcess(this.addressFor(consumer), consumer, settings);
+    this.processes.push(started);
+    return started;
+  };
+
   /** Of all sources that there were. */
-  readonly emissions = (): Emission[] => this.sources.flatMap((source) => source.emissions);
+  readonly emissions = (): Emission[] => [...this.sources, ...this.processes].flatMap(({ emissions }) => emissions);
 
   readonly allOut = (): Promise<void> => this.ledger.allOut(this.emissions);
 
@@ -49,9 +70,9 @@ export function useFixture(): (settings?: Partial<LogServiceSettings>) => Promis
   const open: Fixture[] = [];
   afterEach(async function () {
     this.timeout(60_000);
-    for (const { sources, service } of open.splice(0)) {
+    for (const { sources, processes, service } of open.splice(0)) {
       service.endFaults();
-      await Promise.all(sources.map((source) => source.stop()));
+      await Promise.all([...sources.map((source) => source.stop()), ...processes.map((one) => one.kill())]);
       await service.close();
     }
   });

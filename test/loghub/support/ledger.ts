@@ -56,6 +56,17 @@ export class Ledger {
     });
   }
 
+  /** The place of a log's group in its shard. */
+  placeOf(id: number): number {
+    return this.#place(id).place;
+  }
+
+  #place(id: number): Place {
+    const place = this.#written[id];
+    if (!place) throw new Error(`Log ${id} was never written`);
+    return place;
+  }
+
   /** Ids that came out more than once. */
   static repeated(emissions: readonly Emission[]): number[] {
     const seen = new Set<number>();
@@ -83,7 +94,7 @@ export class Ledger {
 
   /**
    * Nothing came out again that was behind a checkpoint when its later reader began: a repeated log lies at or after the
-   * last place saved before the epoch in which it came again.
+   * last place that was saved before the later reader held the shard, or was started again while it held it.
    */
   assertRepeatsUncommitted(emissions: readonly Emission[]): void {
     const { history } = this.#service;
@@ -96,14 +107,14 @@ export class Ledger {
         first.set(emission.id, emission);
         continue;
       }
-      const { shard, place } = this.#written[emission.id] as Place;
-      // The checkpoint with which the second reader can have begun: any that was saved before it began to hold the shard.
+      const { shard, place } = this.#place(emission.id);
       const began = this.#service.history
         .epochsOf(shard)
         .findLast(({ consumer, from }) => consumer === emission.consumer && from <= emission.at);
-      const saved = history.checkpoints.entries
-        .filter((write) => write.shard === shard && write.refused === undefined && write.at <= (began?.from ?? 0))
-        .at(-1);
+      const since = Math.max(began?.from ?? 0, emission.started);
+      const saved = history.checkpoints.entries.findLast(
+        (write) => write.shard === shard && write.refused === undefined && write.at <= since,
+      );
       const committed = saved ? shards.shard(shard).placeOf(saved.cursor) : 0;
       assert.ok(place >= committed, `log ${emission.id}, at ${place}, came again though ${committed} was saved`);
     }

@@ -6,8 +6,6 @@ import { component as sourceComponent } from "../../../nodes/sources/loghub/comp
 import { onLeftover } from "../../support/cleanup.js";
 import { type TestContext, testContext } from "../../support/component-context.js";
 import { TestOutlet } from "../../support/outlets.js";
-import type { LogService } from "../emulator/log-service.js";
-import type { AccessKey } from "../emulator/request-checks.js";
 
 export type SourceSettings = Partial<ConfigOf<typeof sourceComponent.properties>>;
 export type ProjectSettings = Partial<ConfigOf<typeof projectComponent.properties>>;
@@ -19,6 +17,16 @@ export interface Emission {
   readonly id: number;
   /** Milliseconds since 1970. */
   readonly at: number;
+  /** When the source that delivered it was started; a restart makes another one of it. */
+  readonly started: number;
+}
+
+/** Where the service is, and as whom to come. */
+export interface ServiceAddress {
+  readonly endpoint: string;
+  readonly project: string;
+  readonly region: string;
+  readonly key: { readonly id: string; readonly secret: string };
 }
 
 /** Settings of a source that does in seconds what a new node does in minutes. */
@@ -42,21 +50,29 @@ export class RunningSource {
   /** What has come out, and how it is taken. */
   readonly outlet = new TestOutlet();
   readonly emissions: Emission[] = [];
-  readonly key: AccessKey;
   readonly #source: Source;
+  readonly #outlet: Outlet;
+  #started = 0;
   #forget: () => void = () => undefined;
 
-  constructor(service: LogService, consumer: string, settings: SourceSettings = {}, project: ProjectSettings = {}) {
+  /** @param outlet where its events go to instead of `outlet` */
+  constructor(
+    service: ServiceAddress,
+    consumer: string,
+    settings: SourceSettings = {},
+    project: ProjectSettings = {},
+    outlet?: Outlet,
+  ) {
     this.consumer = consumer;
     this.context = testContext(consumer);
-    this.key = service.keys.get(consumer) ?? service.addKey(consumer);
+    this.#outlet = outlet ?? new NotingOutlet(this.outlet, (batch) => this.#note(batch));
     const projectConfig = {
       ...readConfig(projectComponent.properties, { ...defaultsOf(projectComponent.properties), ...project }).config,
       endpoint: service.endpoint,
       project: service.project,
       region: service.region,
-      accessKeyId: this.key.id,
-      accessKey: this.key.secret,
+      accessKeyId: service.key.id,
+      accessKey: service.key.secret,
       ...project,
     };
     const given = { ...defaultsOf(sourceComponent.properties), ...QUICK, consumer, ...settings };
@@ -67,7 +83,8 @@ export class RunningSource {
 
   async start(): Promise<this> {
     this.#forget = onLeftover(`LogHub source ${this.consumer}`, () => this.#source.stop());
-    await this.#source.start(new NotingOutlet(this.outlet, (batch) => this.#note(batch)));
+    this.#started = Date.now();
+    await this.#source.start(this.#outlet);
     return this;
   }
 
@@ -99,12 +116,17 @@ export class RunningSource {
   }
 
   #note(batch: EventBatch): void {
-    const at = Date.now();
-    for (const event of batch) {
-      const { id, shard } = JSON.parse(event.body.toString()) as { id?: string; shard?: string };
-      if (id !== undefined) this.emissions.push({ consumer: this.consumer, shard: Number(shard), id: Number(id), at });
-    }
+    const told = { consumer: this.consumer, at: Date.now(), started: this.#started };
+    for (const log of logsOf(batch)) this.emissions.push({ ...told, ...log });
   }
+}
+
+/** The logs of a batch that a ledger has written. */
+export function logsOf(batch: EventBatch): { readonly id: number; readonly shard: number }[] {
+  return [...batch].flatMap((event) => {
+    const { id, shard } = JSON.parse(event.body.toString()) as { id?: string; shard?: string };
+    return id === undefined ? [] : [{ id: Number(id), shard: Number(shard) }];
+  });
 }
 
 /** Notes what has been accepted, at the moment of its acceptance. */
