@@ -31,6 +31,7 @@ export interface PostgresqlOptions {
 export interface PostgresqlServer {
   readonly port: number;
   readonly user: string;
+  readonly password: string | undefined;
   /** For driver.url. */
   readonly url: string;
   readonly logs: readonly string[];
@@ -104,6 +105,10 @@ class Server implements PostgresqlServer {
     this.#folder = folder;
     this.port = port;
     this.#options = options;
+  }
+
+  get password(): string | undefined {
+    return this.#options.password;
   }
 
   get url(): string {
