@@ -62,8 +62,9 @@ export class RenewableCredentials implements CredentialsProvider {
     return await this.#renew();
   }
 
+  /** And not being fetched at this moment. */
   #justFetched(): boolean {
-    return this.#now() - this.#fetchedAt < FETCH_INTERVAL;
+    return this.#fetching === undefined && this.#now() - this.#fetchedAt < FETCH_INTERVAL;
   }
 
   #renew(): Promise<Credentials> {
