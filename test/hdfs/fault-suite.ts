@@ -1,8 +1,5 @@
 import { strict as assert } from "node:assert";
 import { userInfo } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { EventBatch } from "../../lib/engine/batch.js";
-import type { Sink } from "../../lib/engine/contracts.js";
 import { isDeliveryError } from "../../lib/engine/errors.js";
 import { NEVER } from "../../lib/engine/delivery.js";
 import type { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
@@ -11,73 +8,15 @@ import { hdfsText } from "../counterparts/hdfs/tools.js";
 import { eventually } from "../support/eventually.js";
 import { useTempDir } from "../support/temp-dir.js";
 import { type FaultProxy, startFaultProxy } from "./support/fault-proxy.js";
-import { filesBelow, hdfsClient, hdfsSink, linesBelow, numbered } from "./support/sinks.js";
-
-const BATCH = 20;
-/** Batches under way at once. */
-const UNDER_WAY = 4;
-
-interface Load {
-  /** Batches that were accepted. */
-  readonly accepted: number;
-  /** Rejections, each of which the same batch has outlived. */
-  readonly rejected: number;
-  stop(): Promise<number>;
-}
-
-/** Writes numbered events until stopped, each batch again until it is accepted: what a channel's runner does. */
-function load(sink: Sink): Load {
-  let next = 0;
-  let accepted = 0;
-  let rejected = 0;
-  let stopping = false;
-  const writer = async () => {
-    while (!stopping) {
-      const batch: EventBatch = numbered(next, BATCH);
-      next += BATCH;
-      for (;;) {
-        try {
-          await sink.write(batch, NEVER);
-          break;
-        } catch {
-          rejected++;
-          await sleep(50);
-        }
-      }
-      accepted++;
-    }
-  };
-  const writers = Array.from({ length: UNDER_WAY }, writer);
-  return {
-    get accepted() {
-      return accepted;
-    },
-    get rejected() {
-      return rejected;
-    },
-    async stop() {
-      stopping = true;
-      await Promise.all(writers);
-      return next;
-    },
-  };
-}
-
-/** Every number below `count` is there; how many more than once. */
-function duplicatesIn(lines: readonly string[], count: number): number {
-  const seen = new Uint8Array(count);
-  let duplicates = 0;
-  for (const line of lines) {
-    assert.match(line, /^\d+$/, "a line that nobody wrote");
-    const number = Number(line);
-    assert.ok(number < count, line);
-    if (seen[number]) duplicates++;
-    seen[number] = 1;
-  }
-  const missing = seen.findIndex((times) => times === 0);
-  assert.equal(missing, -1, `event ${missing} of ${count} is missing`);
-  return duplicates;
-}
+import { duplicatesIn, type Load, load, WINDOW } from "./support/load.js";
+import {
+  filesBelow,
+  finishLeftovers as finished,
+  hdfsClient,
+  hdfsSink,
+  linesBelow,
+  numbered,
+} from "./support/sinks.js";
 
 export function faultSuite(cluster: () => HdfsCluster): void {
   describe("at least once", function () {
@@ -95,13 +34,7 @@ export function faultSuite(cluster: () => HdfsCluster): void {
     });
 
     /** What could not be finished before the stop is at the next start. */
-    const finishLeftovers = async (path: string) => {
-      const { sink } = hdfsSink(cluster().urls, folder().path, { path });
-      await sink.start();
-      const isFinished = async () => (await filesBelow(client, path)).every((file) => !file.endsWith(".tmp"));
-      await eventually(isFinished, { within: 60_000, every: 200, what: "end of all files" });
-      await sink.stop();
-    };
+    const finishLeftovers = (path: string) => finished(cluster().urls, folder().path, path);
 
     /** Bytes that a folder may hold, copies counted; -1 for no limit. */
     const setQuota = async (path: string, bytes: number) => {
@@ -187,6 +120,30 @@ export function faultSuite(cluster: () => HdfsCluster): void {
       assert.equal(duplicatesIn(await linesBelow(client, "/faults/full"), 50), 0);
     });
 
+    it("through a name node that is gone for a while, its data node up", async () => {
+      const path = "/faults/name-node";
+      const { sink } = hdfsSink(cluster().urls, folder().path, { path, callTimeout: 10_000, rollCount: 400 });
+      await sink.start();
+      const running = load(sink);
+      for (let round = 0; round < 2; round++) {
+        await more(running, 30);
+        const { rejected } = running;
+        await cluster().stopNameNode();
+        await eventually(() => running.rejected > rejected, { within: 30_000, what: "rejection without a name node" });
+        await cluster().startNameNode();
+        await more(running, 30);
+      }
+      const count = await running.stop();
+      await sink.stop();
+      await finishLeftovers(path);
+      const unreachable = running.failures.filter(
+        (error) => isDeliveryError(error) && error.code === "FLUME_HDFS_UNREACHABLE" && error.outcome === "none",
+      );
+      assert.ok(unreachable.length > 0, "an error that names the address");
+      const duplicates = duplicatesIn(await linesBelow(client, path), count);
+      assert.ok(duplicates <= 2 * WINDOW, `${duplicates} events are there twice`);
+    });
+
     it("through restarts of the data node and of the name node", async () => {
       const { sink, context } = hdfsSink(cluster().urls, folder().path, {
         path: "/faults/restart",
@@ -210,7 +167,7 @@ export function faultSuite(cluster: () => HdfsCluster): void {
       const lines = await linesBelow(client, "/faults/restart");
       // Bounded by what was under way at each of the two stops.
       const duplicates = duplicatesIn(lines, count);
-      assert.ok(duplicates <= 2 * UNDER_WAY * BATCH, `${duplicates} events are there twice`);
+      assert.ok(duplicates <= 2 * WINDOW, `${duplicates} events are there twice`);
       assert.deepEqual(
         context.reports.filter((report) => report instanceof TypeError),
         [],

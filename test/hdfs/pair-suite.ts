@@ -3,7 +3,8 @@ import { NEVER } from "../../lib/engine/delivery.js";
 import { type HdfsCluster, startHdfs } from "../counterparts/hdfs/cluster.js";
 import { eventually } from "../support/eventually.js";
 import { useTempDir } from "../support/temp-dir.js";
-import { hdfsClient, hdfsSink, linesBelow, numbered } from "./support/sinks.js";
+import { duplicatesIn, load, WINDOW } from "./support/load.js";
+import { finishLeftovers, hdfsClient, hdfsSink, linesBelow, numbered } from "./support/sinks.js";
 
 /** Two name nodes of which one is active, and the change from one to the other. */
 export function pairSuite(): void {
@@ -41,6 +42,28 @@ export function pairSuite(): void {
         lines,
         Array.from({ length: 15 }, (_, i) => String(i)),
       );
+      client.close();
+    });
+
+    it("changes over and over under load: nothing missing, few events twice", async () => {
+      const path = "/pair/load";
+      const { sink } = hdfsSink(pair.urls, folder().path, { path, rollCount: 400, callTimeout: 10_000 });
+      await sink.start();
+      const running = load(sink);
+      const changes = [1, 0, 1, 0] as const;
+      for (const to of changes) {
+        const { accepted } = running;
+        await eventually(() => running.accepted >= accepted + 40, { within: 60_000, what: "more accepted batches" });
+        await pair.failOver(to);
+      }
+      const { accepted } = running;
+      await eventually(() => running.accepted >= accepted + 40, { within: 60_000, what: "more accepted batches" });
+      const count = await running.stop();
+      await sink.stop();
+      await finishLeftovers(pair.urls, folder().path, path);
+      const client = hdfsClient(pair.urls);
+      const duplicates = duplicatesIn(await linesBelow(client, path), count);
+      assert.ok(duplicates <= changes.length * WINDOW, `${duplicates} events are there twice`);
       client.close();
     });
   });

@@ -3,11 +3,14 @@ import { type HdfsCluster, hdfsUnavailable, startHdfs } from "../counterparts/hd
 import { skip } from "../support/skip.js";
 import { conformanceSuite } from "./conformance-suite.js";
 import { clientSuite } from "./client-suite.js";
+import { crashSuite } from "./crash-suite.js";
 import { faultSuite } from "./fault-suite.js";
 import { flowSuite } from "./flow-suite.js";
 import { formatSuite } from "./format-suite.js";
+import { fullDiskSuite } from "./full-disk-suite.js";
 import { pairSuite } from "./pair-suite.js";
 import { sinkSuite } from "./sink-suite.js";
+import { tlsSuite } from "./tls-suite.js";
 
 describe("against a real HDFS", function () {
   this.timeout(60_000);
@@ -32,5 +35,8 @@ describe("against a real HDFS", function () {
   formatSuite(cluster);
   flowSuite(cluster);
   faultSuite(cluster);
+  crashSuite(cluster);
   pairSuite();
+  fullDiskSuite();
+  tlsSuite();
 });

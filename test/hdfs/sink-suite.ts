@@ -23,7 +23,7 @@ export function sinkSuite(cluster: () => HdfsCluster): void {
     before(() => (client = hdfsClient(cluster().urls)));
     after(() => client.close());
     const sinkWith = (settings: Readonly<Record<string, unknown>>, clock?: ManualClock) =>
-      hdfsSink(cluster().urls, folder().path, settings, clock);
+      hdfsSink(cluster().urls, folder().path, settings, { clock });
 
     it("writes the EMR documents' settings as written: a folder a day and hour, ended by time alone", async () => {
       const clock = new ManualClock(Date.UTC(2023, 10, 14, 22, 13, 20));

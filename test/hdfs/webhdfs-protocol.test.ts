@@ -133,6 +133,29 @@ describe("WebHDFS on the wire", () => {
     await assert.rejects(none.status("/a"), (error) => isHdfsError(error) && error.code === "FLUME_HDFS_STANDBY");
   });
 
+  it("goes on to the next name node when a standby has named a data node, which finds out", async () => {
+    const dataNode = await fake(({ url }, response) => {
+      if (url.searchParams.get("of") === "standby") json(response, 403, remote("StandbyException"));
+      else response.writeHead(201).end();
+    });
+    const named = (of: string) =>
+      fake((_, answer) => answer.writeHead(307, { location: `${dataNode.url}/x?of=${of}` }).end());
+    const [standby, active] = [await named("standby"), await named("active")];
+    const client = clientOf([standby.url, active.url]);
+    await client.create("/a", contentOf([Buffer.from("one")]), { overwrite: false });
+    await client.create("/b", contentOf([Buffer.from("two")]), { overwrite: false });
+    assert.deepEqual([standby.asked.length, active.asked.length], [1, 2]);
+    assert.deepEqual(
+      dataNode.asked.map(({ body }) => body),
+      ["one", "one", "two"],
+    );
+    const none = clientOf([standby.url, standby.url]);
+    await assert.rejects(
+      none.create("/a", contentOf([Buffer.from("x")]), { overwrite: false }),
+      (error) => isHdfsError(error) && error.code === "FLUME_HDFS_STANDBY" && error.outcome === "none",
+    );
+  });
+
   it("does not ask another name node for a change that may have been made", async () => {
     const silent = await fake((_, response) => response.destroy());
     const other = await fake((_, response) => json(response, 200, { boolean: true }));

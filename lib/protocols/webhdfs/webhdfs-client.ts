@@ -121,9 +121,10 @@ export class WebHdfsClient {
   ): Promise<void> {
     const { timeout } = this.#settings;
     const unreachable: string[] = [];
-    for (;;) {
+    for (let standbys = 0; ; ) {
       const excluded: Query = unreachable.length > 0 ? { excludedatanodes: unreachable.join(",") } : {};
       const first = await this.#firstStep(operation, method, path, { ...query, ...excluded });
+      const sender = this.#active;
       const url = this.#redirected(first, operation, path);
       const headers = { "content-type": "application/octet-stream", ...(await this.#credentials(url, false)) };
       try {
@@ -131,6 +132,11 @@ export class WebHdfsClient {
         if (reply.status === success) return;
         throw refusal(operation, path, reply.status, reply.body);
       } catch (error) {
+        // A standby, too, names a data node for a CREATE, which finds out when it asks it for a block.
+        if (isHdfsError(error) && error.code === "FLUME_HDFS_STANDBY") {
+          this.#leave(sender);
+          if (++standbys < this.#settings.urls.length) continue;
+        }
         // Nothing has been sent: the name node does not yet know that this data node is gone.
         const notSent = isHdfsError(error) && error.code === "FLUME_HDFS_UNREACHABLE";
         if (!notSent || unreachable.length + 1 >= MOST_DATA_NODES || unreachable.includes(url.host)) throw error;
@@ -189,8 +195,7 @@ export class WebHdfsClient {
         failure = tellingFailure(failure, error);
       } catch (error) {
         if (!isUnanswered(error)) throw error;
-        // The next request begins with the next one.
-        if (this.#active === at) this.#active = (at + 1) % urls.length;
+        this.#leave(at);
         // What changes something is not asked of another one while it may have been done.
         if (method !== "GET" && isHdfsError(error) && error.outcome === "unknown" && !isFirstStep(operation))
           throw error;
@@ -198,6 +203,11 @@ export class WebHdfsClient {
       }
     }
     throw failure;
+  }
+
+  /** The next request begins with the next name node, unless another request has found that out before. */
+  #leave(nameNode: number): void {
+    if (this.#active === nameNode) this.#active = (nameNode + 1) % this.#settings.urls.length;
   }
 
   #address(nameNode: string, operation: string, path: string, query: Query): URL {
@@ -251,6 +261,9 @@ function unanswered(error: unknown, { url, timeout }: Question, operation: strin
     const parameters = { operation, path, milliseconds: timeout };
     return new HdfsError("FLUME_HDFS_TIMEOUT", { outcome: "unknown", parameters, cause: error });
   }
+  if (answeredByTls(error)) {
+    return new HdfsError("FLUME_HDFS_TLS_WANTED", { parameters: { address: url.origin, reason }, cause: error });
+  }
   if (sent) {
     const parameters = { operation, path, reason };
     return new HdfsError("FLUME_HDFS_INTERRUPTED", { outcome: "unknown", parameters, cause: error });
@@ -262,12 +275,21 @@ function unanswered(error: unknown, { url, timeout }: Question, operation: strin
   return new HdfsError("FLUME_HDFS_UNREACHABLE", { parameters: { address: url.origin, reason }, cause: error });
 }
 
+/** The first byte of an alert in TLS (RFC 8446, "Record Protocol"), which is what a server says to plain text. */
+const TLS_ALERT = 0x15;
+
+function answeredByTls(error: unknown): boolean {
+  const { rawPacket } = ((error as { cause?: unknown }).cause ?? {}) as { rawPacket?: unknown };
+  return Buffer.isBuffer(rawPacket) && rawPacket[0] === TLS_ALERT;
+}
+
 /** Codes of OpenSSL and node:tls: nothing of HTTP has been sent then. */
 const TLS_TROUBLE = /^(ERR_TLS|ERR_SSL|EPROTO|CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_OSSL)/;
 
 const UNANSWERED = new Set([
   "FLUME_HDFS_UNREACHABLE",
   "FLUME_HDFS_TLS",
+  "FLUME_HDFS_TLS_WANTED",
   "FLUME_HDFS_INTERRUPTED",
   "FLUME_HDFS_TIMEOUT",
 ]);

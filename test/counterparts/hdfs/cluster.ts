@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
 import path from "node:path";
 import { onLeftover } from "../../support/cleanup";
 import { eventually } from "../../support/eventually";
@@ -22,6 +24,10 @@ export interface HdfsOptions {
   readonly appendDelay?: number;
   /** Milliseconds after which the file of a writer that is gone may be taken over; Hadoop's own is a minute. */
   readonly leaseSoftLimit?: number;
+  /** Where the only data node keeps its blocks: a disk of its own. */
+  readonly dataFolder?: string;
+  /** Serve WebHDFS over TLS alone, with what `ssl-server.xml` in this folder names. */
+  readonly tlsFolder?: string;
   /** WebHDFS port of the first name node; a free port when absent. */
   readonly port?: number;
   /** Further settings, as in hdfs-site.xml. */
@@ -38,6 +44,8 @@ export interface HdfsCluster {
   readonly logs: readonly string[];
   /** Of a pair: the other one becomes active. */
   failOver(to: 0 | 1): Promise<void>;
+  stopNameNode(index?: number): Promise<void>;
+  startNameNode(index?: number): Promise<void>;
   stopDataNode(index?: number): Promise<void>;
   startDataNode(index?: number): Promise<void>;
   /** Ends all of it as a crash does. */
@@ -88,7 +96,8 @@ class HdfsServer implements HdfsCluster {
     this.#namePort = namePort;
     this.#httpPorts = httpPorts;
     this.#options = options;
-    this.urls = httpPorts.map((port) => `http://localhost:${port}`);
+    const scheme = options.tlsFolder === undefined ? "http" : "https";
+    this.urls = httpPorts.map((port) => `${scheme}://localhost:${port}`);
     this.fileSystem = `hdfs://localhost:${namePort}`;
   }
 
@@ -101,7 +110,16 @@ class HdfsServer implements HdfsCluster {
   }
 
   async start(format: boolean): Promise<void> {
-    const { dataNodes = 1, replication = 1, appendDelay, heap = "512m", leaseSoftLimit, properties } = this.#options;
+    const {
+      dataNodes = 1,
+      replication = 1,
+      appendDelay,
+      heap = "512m",
+      leaseSoftLimit,
+      dataFolder,
+      tlsFolder,
+      properties,
+    } = this.#options;
     const settings: Record<string, string> = {
       "dfs.replication": String(replication),
       "dfs.namenode.safemode.extension": "0",
@@ -112,6 +130,7 @@ class HdfsServer implements HdfsCluster {
       ...(appendDelay === undefined
         ? {}
         : { "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": String(appendDelay) }),
+      ...(tlsFolder === undefined ? {} : this.#tlsSettings()),
       ...properties,
     };
     const lines = new Lines();
@@ -120,12 +139,14 @@ class HdfsServer implements HdfsCluster {
       "java",
       [
         `-Xmx${heap}`,
-        ...["-cp", this.#classPath.join(path.delimiter)],
+        ...["-cp", [...(tlsFolder === undefined ? [] : [tlsFolder]), ...this.#classPath].join(path.delimiter)],
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         "headrace.counterparts.LoopbackHdfs",
         ...["--dir", this.#folder.file("dfs"), "--name-port", String(this.#namePort)],
-        ...this.#httpPorts.flatMap((port) => ["--http-port", String(port)]),
+        // With TLS the port is that of the settings, and nobody asks at this one.
+        ...this.#httpPorts.flatMap((port) => ["--http-port", tlsFolder === undefined ? String(port) : "0"]),
         ...["--data-nodes", String(dataNodes)],
+        ...(dataFolder === undefined ? [] : ["--data-dir", dataFolder]),
         ...(leaseSoftLimit === undefined ? [] : ["--lease-soft-limit", String(leaseSoftLimit)]),
         ...(format ? ["--format"] : []),
         ...Object.entries(settings).flatMap(([key, value]) => ["-D", `${key}=${value}`]),
@@ -167,6 +188,14 @@ class HdfsServer implements HdfsCluster {
     await this.#tell(`active ${to}`);
   }
 
+  stopNameNode(index = 0): Promise<void> {
+    return this.#tell(`stop-name ${index}`);
+  }
+
+  startNameNode(index = 0): Promise<void> {
+    return this.#tell(`start-name ${index}`);
+  }
+
   stopDataNode(index = 0): Promise<void> {
     return this.#tell(`stop-data ${index}`);
   }
@@ -191,9 +220,18 @@ class HdfsServer implements HdfsCluster {
     await this.#folder.remove();
   }
 
+  #tlsSettings(): Record<string, string> {
+    return {
+      "dfs.http.policy": "HTTPS_ONLY",
+      "dfs.namenode.https-address": `localhost:${this.#httpPorts[0]}`,
+      "dfs.datanode.https.address": "localhost:0",
+    };
+  }
+
   async #answers(): Promise<boolean> {
-    const answers = await Promise.all(this.urls.map((url) => fetch(`${url}/webhdfs/v1/?op=LISTSTATUS`)));
-    return answers.some(({ status }) => status === 200);
+    const answers = await Promise.all(this.urls.map((url) => statusOf(`${url}/webhdfs/v1/?op=LISTSTATUS`)));
+    // Whoever it asks for a ticket it has heard.
+    return answers.some((status) => status === 200 || status === 401);
   }
 
   async #tell(command: string): Promise<void> {
@@ -203,4 +241,18 @@ class HdfsServer implements HdfsCluster {
     const answer = await this.#lines.find(matches, from, 60_000, `end of "${command}"`);
     if (answer.startsWith("HDFS-FAILED")) throw new Error(answer);
   }
+}
+
+function statusOf(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = (answer: IncomingMessage) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    };
+    // Whether its certificate is right, the tests themselves find out.
+    const asking = url.startsWith("https:")
+      ? https.get(url, { rejectUnauthorized: false }, asked)
+      : http.get(url, asked);
+    asking.on("error", reject);
+  });
 }

@@ -16,15 +16,18 @@ import org.apache.hadoop.hdfs.MiniDFSCluster.DataNodeProperties;
 import org.apache.hadoop.hdfs.MiniDFSNNTopology;
 
 /**
- * Hadoop's own cluster in one process, with data nodes that can be stopped and started one by one, and a pair of
- * name nodes that can change over, by lines on the standard input. MiniDFSClusterManager of Hadoop can only start and stop all of them, and knows no pair
- * of name nodes.
+ * Hadoop's own cluster in one process, with nodes that can be stopped and started one by one, and a pair of name nodes
+ * that can change over, by lines on the standard input. MiniDFSClusterManager of Hadoop can only start and stop all of
+ * them, and knows no pair of name nodes.
  *
- * Arguments: --dir FOLDER --name-port N --http-port N [--http-port N] --data-nodes N [--lease-soft-limit MS] [--format] -D key=value …
- * Two --http-port make a high-availability pair, of which the first is active.
+ * Arguments: --dir FOLDER --name-port N --http-port N [--http-port N] --data-nodes N [--data-dir FOLDER]
+ * [--lease-soft-limit MS] [--format] -D key=value …
+ * Two --http-port make a high-availability pair, of which the first is active. With --data-dir the only data node keeps
+ * its blocks there.
  */
 public final class LoopbackHdfs {
   private static MiniDFSCluster cluster;
+  private static long leaseSoftLimit = 0;
   private static final Map<Integer, DataNodeProperties> stopped = new HashMap<>();
 
   public static void main(String[] args) throws Exception {
@@ -32,8 +35,8 @@ public final class LoopbackHdfs {
     String dir = null;
     int namePort = 0;
     int dataNodes = 1;
+    String dataDir = null;
     boolean format = false;
-    long leaseSoftLimit = 0;
     List<Integer> httpPorts = new ArrayList<>();
     for (int i = 0; i < args.length; i++) {
       switch (args[i]) {
@@ -42,6 +45,7 @@ public final class LoopbackHdfs {
         case "--http-port": httpPorts.add(Integer.parseInt(args[++i])); break;
         case "--data-nodes": dataNodes = Integer.parseInt(args[++i]); break;
         case "--lease-soft-limit": leaseSoftLimit = Long.parseLong(args[++i]); break;
+        case "--data-dir": dataDir = args[++i]; break;
         case "--format": format = true; break;
         case "-D":
           String[] pair = args[++i].split("=", 2);
@@ -50,8 +54,9 @@ public final class LoopbackHdfs {
         default: throw new IllegalArgumentException(args[i]);
       }
     }
+    if (dataDir != null) conf.set("dfs.datanode.data.dir", dataDir);
     MiniDFSCluster.Builder builder = new MiniDFSCluster.Builder(conf, new File(dir))
-        .numDataNodes(dataNodes).format(format).manageNameDfsDirs(true).manageDataDfsDirs(true)
+        .numDataNodes(dataNodes).format(format).manageNameDfsDirs(true).manageDataDfsDirs(dataDir == null)
         .checkExitOnShutdown(false);
     if (httpPorts.size() == 1) {
       builder.nameNodePort(namePort).nameNodeHttpPort(httpPorts.get(0));
@@ -65,8 +70,7 @@ public final class LoopbackHdfs {
     cluster = builder.build();
     if (httpPorts.size() > 1) cluster.transitionToActive(0);
     cluster.waitActive();
-    // Hadoop has no setting for the soft limit, after which a writer that is gone loses its file: a minute.
-    if (leaseSoftLimit > 0) cluster.setLeasePeriod(leaseSoftLimit, 20 * leaseSoftLimit);
+    shortenLeases();
     System.out.println("HDFS-READY");
 
     // It ends with its input, so whoever started it cannot leave it behind.
@@ -82,11 +86,21 @@ public final class LoopbackHdfs {
     Runtime.getRuntime().halt(0);
   }
 
+  /** Hadoop has no setting for the soft limit, after which a writer that is gone loses its file: a minute. */
+  private static void shortenLeases() {
+    if (leaseSoftLimit > 0) cluster.setLeasePeriod(leaseSoftLimit, 20 * leaseSoftLimit);
+  }
+
   private static void obey(String[] words) throws Exception {
     int number = words.length > 1 ? Integer.parseInt(words[1]) : 0;
     switch (words[0]) {
       case "active": cluster.transitionToActive(number); break;
       case "standby": cluster.transitionToStandby(number); break;
+      case "stop-name": cluster.shutdownNameNode(number); break;
+      case "start-name":
+        cluster.restartNameNode(number, true);
+        shortenLeases();
+        break;
       case "stop-data": stopped.put(number, cluster.stopDataNode(number)); break;
       case "start-data":
         cluster.restartDataNode(stopped.remove(number), true);
