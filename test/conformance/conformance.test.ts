@@ -1,6 +1,8 @@
 import { itBehaves } from "./behaviours.js";
 import { channelBehaviours } from "./channel/behaviours.js";
 import { ChannelBench } from "./channel/channel-bench.js";
+import { stopSharedPostgresql } from "./database-subjects.js";
+import { stopSharedKafka } from "./kafka-subjects.js";
 import { processorBehaviours } from "./processor-behaviours.js";
 import { routerBehaviours } from "./router-behaviours.js";
 import { sinkBehaviours } from "./sink-behaviours.js";
@@ -8,20 +10,22 @@ import { sourceBehaviours } from "./source-behaviours.js";
 import { channels, processors, routers, sinks, sources } from "./table.js";
 
 describe("conformance", () => {
-  for (const { name, notAsked = {}, bench } of sources) {
-    describe(`${name} source`, () => itBehaves(sourceBehaviours, notAsked, bench));
+  after(stopSharedKafka);
+  after(stopSharedPostgresql);
+  for (const { name, bench, ...trial } of sources) {
+    describe(`${name} source`, () => itBehaves(sourceBehaviours, trial, bench));
   }
-  for (const { name, notAsked = {}, factory } of channels) {
+  for (const { name, factory, ...trial } of channels) {
     const bench = async () => new ChannelBench(await factory());
-    describe(`${name} channel`, () => itBehaves(channelBehaviours, notAsked, bench));
+    describe(`${name} channel`, () => itBehaves(channelBehaviours, trial, bench));
   }
-  for (const { name, notAsked = {}, bench } of sinks) {
-    describe(`${name} sink`, () => itBehaves(sinkBehaviours, notAsked, bench));
+  for (const { name, bench, ...trial } of sinks) {
+    describe(`${name} sink`, () => itBehaves(sinkBehaviours, trial, bench));
   }
-  for (const { name, notAsked = {}, bench } of processors) {
-    describe(`${name} processor`, () => itBehaves(processorBehaviours, notAsked, bench));
+  for (const { name, bench, ...trial } of processors) {
+    describe(`${name} processor`, () => itBehaves(processorBehaviours, trial, bench));
   }
-  for (const { name, notAsked = {}, bench } of routers) {
-    describe(name, () => itBehaves(routerBehaviours, notAsked, bench));
+  for (const { name, bench, ...trial } of routers) {
+    describe(name, () => itBehaves(routerBehaviours, trial, bench));
   }
 });

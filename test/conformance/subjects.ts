@@ -11,6 +11,8 @@ interface Subject<B> {
   readonly name: string;
   /** Behaviours that it need not have, each with the reason. */
   readonly notAsked?: NotAsked<B>;
+  /** Why it cannot be tried on this machine, or undefined when it can. */
+  unavailable?(): Promise<string | undefined>;
 }
 
 export interface SourceSubject extends Subject<typeof sourceBehaviours> {

@@ -7,8 +7,17 @@ import { component as logger } from "../../nodes/sinks/logger/component.js";
 import { component as nullSink } from "../../nodes/sinks/null/component.js";
 import { component as seq } from "../../nodes/sources/seq/component.js";
 import { component as stress } from "../../nodes/sources/stress/component.js";
+import {
+  postgresqlChannelFactory,
+  postgresqlUnavailable,
+  sqliteChannelFactory,
+  sqliteUnavailable,
+} from "./database-subjects.js";
 import { fileRollBench } from "./file-roll-bench.js";
+import { logHubSourceBench } from "./loghub-source-bench.js";
 import { channelFactory, generatingSource, processor, router, sinkBench } from "./make-subjects.js";
+import { kafkaChannelFactory, kafkaSinkBench, kafkaSourceBench, kafkaUnavailable } from "./kafka-subjects.js";
+import { loghubBench } from "./loghub-bench.js";
 import { netcatBench } from "./netcat-bench.js";
 import type { ChannelSubject, ProcessorSubject, RouterSubject, SinkSubject, SourceSubject } from "./subjects.js";
 
@@ -20,6 +29,14 @@ import type { ChannelSubject, ProcessorSubject, RouterSubject, SinkSubject, Sour
 const quick = { backoffSleepIncrement: 1, maxBackoffSleep: 2 };
 const noFarSide = "nothing arrives anywhere that could fail";
 const noByteCapacity = "as in Flume, bytes are limited by its disk alone";
+const bytesNotAsked = {
+  "refuses a batch beyond its limit of bytes for ever, headers counted": noByteCapacity,
+  "makes a put wait for bytes as for events": noByteCapacity,
+  "says that it is full of bytes": noByteCapacity,
+  "gives every byte back, however a put or a take ends": noByteCapacity,
+};
+const topicIsNeverFull = "a topic has no limit; there is one for what is on its way to the broker";
+const commitsInOrder = "a put is not sent before those admitted before it, whoever commits first";
 const cannotReplay = "its sender is told FAILED and may send again";
 
 export const sources: readonly SourceSubject[] = [
@@ -37,6 +54,8 @@ export const sources: readonly SourceSubject[] = [
       "tells of a rejection, and when it is over": cannotReplay,
     },
   },
+  { name: "kafka", bench: kafkaSourceBench, unavailable: kafkaUnavailable },
+  { name: "loghub", bench: logHubSourceBench },
 ];
 
 export const channels: readonly ChannelSubject[] = [
@@ -44,12 +63,19 @@ export const channels: readonly ChannelSubject[] = [
   {
     name: "file",
     factory: () => channelFactory(file, () => ({ minimumRequiredSpace: 1_048_576 })),
-    notAsked: {
-      "refuses a batch beyond its limit of bytes for ever, headers counted": noByteCapacity,
-      "makes a put wait for bytes as for events": noByteCapacity,
-      "says that it is full of bytes": noByteCapacity,
-      "gives every byte back, however a put or a take ends": noByteCapacity,
-    },
+    notAsked: bytesNotAsked,
+  },
+  {
+    name: "database, SQLite",
+    factory: sqliteChannelFactory,
+    unavailable: sqliteUnavailable,
+    notAsked: bytesNotAsked,
+  },
+  {
+    name: "database, PostgreSQL",
+    factory: postgresqlChannelFactory,
+    unavailable: postgresqlUnavailable,
+    notAsked: bytesNotAsked,
   },
   {
     name: "spillable, with no overflow",
@@ -69,11 +95,32 @@ export const channels: readonly ChannelSubject[] = [
         overflowTimeout: keepAlive,
         minimumRequiredSpace: 1_048_576,
       })),
+    notAsked: bytesNotAsked,
+  },
+  {
+    name: "kafka",
+    factory: kafkaChannelFactory,
+    unavailable: kafkaUnavailable,
     notAsked: {
-      "refuses a batch beyond its limit of bytes for ever, headers counted": noByteCapacity,
-      "makes a put wait for bytes as for events": noByteCapacity,
-      "says that it is full of bytes": noByteCapacity,
-      "gives every byte back, however a put or a take ends": noByteCapacity,
+      "makes a put wait while it is full, for its keep-alive, and then refuses it": topicIsNeverFull,
+      "lets a put that waits in as soon as there is room, which a commit makes and a rollback does not":
+        topicIsNeverFull,
+      "never lets a small put overtake a large one that waits": topicIsNeverFull,
+      "lets the small put in once the large one before it has given up": topicIsNeverFull,
+      "withdraws a put that waits when its signal aborts, and keeps nothing of it": topicIsNeverFull,
+      "admits at once or not at all when the signal has aborted before": topicIsNeverFull,
+      "refuses a batch beyond its limit of bytes for ever, headers counted": topicIsNeverFull,
+      "makes a put wait for bytes as for events": topicIsNeverFull,
+      "says that it is full of bytes": topicIsNeverFull,
+      "gives every byte back, however a put or a take ends": topicIsNeverFull,
+      "gives room back once, though a put is aborted twice": topicIsNeverFull,
+      "refuses puts once stopped, those that wait too, and takes them again when started again": topicIsNeverFull,
+      "makes the others keep nothing of a fan-out that it refuses": topicIsNeverFull,
+      "holds nobody up where it is optional and full; what it misses is counted": topicIsNeverFull,
+      "keeps the order of admission whatever the order of commits": commitsInOrder,
+      "gives nothing that is not committed, and nothing from behind it": commitsInOrder,
+      "goes on behind a put that was aborted": commitsInOrder,
+      "gives at most the events asked for, the rest next, across puts of any size": "a take ends where a fetch ends",
     },
   },
 ];
@@ -96,6 +143,8 @@ export const sinks: readonly SinkSubject[] = [
     },
   },
   { name: "file roll", bench: fileRollBench },
+  { name: "kafka", bench: kafkaSinkBench, unavailable: kafkaUnavailable },
+  { name: "loghub", bench: loghubBench },
 ];
 
 export const processors: readonly ProcessorSubject[] = [

@@ -105,13 +105,19 @@ describe("Kafka: partitions and topics", () => {
   });
 
   it("names with headers and times", () => {
+    const hosts = { localhost: "here", IP: "10.0.0.1", FQDN: "here.example.org" };
+    const topicOf = (template: string, headers: Record<string, string> = {}) => topicTemplate(template, hosts)(headers);
     const timestamp = String(new Date(2024, 0, 5, 7, 8, 9).getTime());
-    assert.equal(topicTemplate("logs")({}), "logs");
-    assert.equal(topicTemplate("logs-%{app}-%Y%m%d-%H")({ app: "web", timestamp }), "logs-web-20240105-07");
-    assert.equal(topicTemplate("d%j")({ timestamp }), "d005");
-    assert.throws(() => topicTemplate("%Q"), refused("FLUME_KAFKA_PROPERTY_VALUE"));
-    assert.throws(() => topicTemplate("a b"), refused("FLUME_KAFKA_TOPIC_INVALID"));
-    assert.throws(() => topicTemplate("%{app}")({ app: "../x" }), refused("FLUME_KAFKA_TOPIC_INVALID"));
-    assert.throws(() => topicTemplate("l-%Y")({}), refused("FLUME_KAFKA_TOPIC_TIME"));
+    assert.equal(topicOf("logs"), "logs");
+    assert.equal(topicOf("logs-%{app}-%Y%m%d-%H", { app: "web", timestamp }), "logs-web-20240105-07");
+    assert.equal(topicOf("d%j-%b.%[localhost]", { timestamp }), "d005-Jan.here");
+    assert.equal(topicOf("t-%t", { timestamp }), `t-${timestamp}`);
+    for (const wrong of ["a b", "100%%", "%{app}"]) {
+      assert.throws(() => topicOf(wrong, { app: "../x" }), refused("FLUME_KAFKA_TOPIC_INVALID"), wrong);
+    }
+    assert.throws(() => topicOf("%[nobody]"), refused("FLUME_ESCAPE_UNKNOWN"));
+    for (const time of [{}, { timestamp: "noon" }] as Record<string, string>[]) {
+      assert.throws(() => topicOf("l-%Y", time), refused("FLUME_KAFKA_TOPIC_TIME"));
+    }
   });
 });

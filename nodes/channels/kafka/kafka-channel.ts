@@ -3,15 +3,16 @@ import { type EventBatch, joinBatches } from "../../../lib/engine/batch.js";
 import type { ComponentContext } from "../../../lib/engine/component.js";
 import type { Channel, Consumer, Limits, Prepared, Take } from "../../../lib/engine/contracts.js";
 import { DeliveryError, HeadraceError, isHeadraceError, leaseLost } from "../../../lib/engine/errors.js";
+import { WakeUp } from "../../../lib/engine/wake-up.js";
 import { flumeEventSize, writeFlumeEvent } from "../../../lib/formats/flume-avro-event.js";
 import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
 import { CONSUMER_DEFAULTS, kafkaEngine, PRODUCER_DEFAULTS } from "../../../lib/protocols/kafka/defaults.js";
 import { type PartitionRule, partitionRule } from "../../../lib/protocols/kafka/partition-rule.js";
 import { consumerOverrides, producerOverrides } from "../../../lib/protocols/kafka/pass-through.js";
 import type { KafkaConsumer, KafkaProducer, Polled } from "../../../lib/protocols/kafka/port.js";
+import { type Place, PutOrder } from "../../../lib/protocols/kafka/put-order.js";
 import { RecordEvents, type RecordForm } from "../../../lib/protocols/kafka/record-events.js";
 import { BODY_VALUE, type ValueForm } from "../../../lib/protocols/kafka/records/record-batch-writer.js";
-import { CommitOrder, type Place } from "./commit-order.js";
 import type { KafkaChannelSettings } from "./component.js";
 import { FLUME_EVENT_FORM, RAW_FORM } from "./record-form.js";
 
@@ -40,7 +41,7 @@ export class KafkaChannel implements Channel {
   readonly #settings: KafkaChannelSettings;
   readonly #context: ComponentContext;
   readonly #admission: Admission;
-  readonly #order = new CommitOrder();
+  readonly #order = new PutOrder();
   readonly #value: ValueForm;
   readonly #form: RecordForm;
   readonly #partition: PartitionRule | undefined;
@@ -138,8 +139,11 @@ export class KafkaChannel implements Channel {
     if (waiting) await waiting;
     const own = place as unknown as Place;
     const release = () => this.#admission.release(length, bytes);
+    let ended = false;
     return {
       commit: async () => {
+        if (ended) throw new Error("This put has already been ended.");
+        ended = true;
         try {
           await this.#order.turn(own);
           const sent = this.#put(batch);
@@ -152,14 +156,17 @@ export class KafkaChannel implements Channel {
         }
       },
       abort: () => {
+        if (ended) return;
+        ended = true;
         own.pass();
         release();
       },
     };
   }
 
-  connect(): Consumer {
+  connect({ maxLeases }: { id: string; maxLeases: number }): Consumer {
     const consumer = new KafkaChannelConsumer(
+      maxLeases,
       (max, signal) => this.#take(max, signal),
       () => this.#consumers.delete(consumer),
     );
@@ -216,7 +223,7 @@ export class KafkaChannel implements Channel {
     }
   }
 
-  async #take(max: Limits, signal: AbortSignal): Promise<Take | undefined> {
+  async #take(max: Limits, signal: AbortSignal): Promise<KafkaTake | undefined> {
     const { counters } = this.#context;
     const begun = performance.now();
     const polled = await this.#consumer?.poll(max, this.#settings.pollTimeout, signal);
@@ -244,13 +251,22 @@ function isRevoked(error: unknown): error is HeadraceError {
 }
 
 class KafkaChannelConsumer implements Consumer {
-  readonly #poll: (max: Limits, signal: AbortSignal) => Promise<Take | undefined>;
+  readonly #maxLeases: number;
+  readonly #poll: (max: Limits, signal: AbortSignal) => Promise<KafkaTake | undefined>;
   readonly #closed: () => void;
   readonly #closing = new AbortController();
   readonly #open = new Set<KafkaTake>();
+  readonly #freed = new WakeUp();
+  /** Polls under way: each may become a take. */
+  #polling = 0;
   #ended: { readonly of: AbortSignal; readonly any: AbortSignal } | undefined;
 
-  constructor(poll: (max: Limits, signal: AbortSignal) => Promise<Take | undefined>, closed: () => void) {
+  constructor(
+    maxLeases: number,
+    poll: (max: Limits, signal: AbortSignal) => Promise<KafkaTake | undefined>,
+    closed: () => void,
+  ) {
+    this.#maxLeases = maxLeases;
     this.#poll = poll;
     this.#closed = closed;
   }
@@ -258,14 +274,34 @@ class KafkaChannelConsumer implements Consumer {
   async take(max: Limits, signal: AbortSignal): Promise<Take | undefined> {
     const ended = this.#endOf(signal);
     while (!ended.aborted) {
-      const take = await this.#poll(max, ended);
-      if (!(take instanceof KafkaTake)) continue;
-      take.ended = () => this.#open.delete(take);
-      this.#open.add(take);
-      if (!this.#closing.signal.aborted) return take;
-      take.lose();
+      if (this.#open.size + this.#polling >= this.#maxLeases) {
+        await this.#freed.wait(ended);
+        continue;
+      }
+      const take = await this.#polled(max, ended);
+      if (take) return take;
     }
     return undefined;
+  }
+
+  async #polled(max: Limits, ended: AbortSignal): Promise<Take | undefined> {
+    this.#polling++;
+    try {
+      const take = await this.#poll(max, ended);
+      if (!take) return undefined;
+      take.ended = () => {
+        this.#open.delete(take);
+        this.#freed.wake();
+      };
+      this.#open.add(take);
+      if (!ended.aborted) return take;
+      // Nobody waits for it any more.
+      take.lose();
+      return undefined;
+    } finally {
+      this.#polling--;
+      this.#freed.wake();
+    }
   }
 
   /** Made once for whoever takes: with each take it would be costly. */
@@ -286,8 +322,9 @@ class KafkaTake implements Take {
   readonly #polled: Polled;
   readonly #counters: ComponentContext["counters"];
   readonly #commit: (committed: Promise<void>) => Promise<void>;
-  readonly #lost = new AbortController();
-  #state: "open" | "ended" = "open";
+  /** Made only when asked for: they are dear. */
+  #lost: { readonly own: AbortController; readonly any: AbortSignal } | undefined;
+  #state: "open" | "ended" | "lost" = "open";
   ended: () => void = () => undefined;
 
   constructor(
@@ -303,7 +340,12 @@ class KafkaTake implements Take {
   }
 
   get lost(): AbortSignal {
-    return AbortSignal.any([this.#lost.signal, this.#polled.lost]);
+    if (!this.#lost) {
+      const own = new AbortController();
+      this.#lost = { own, any: AbortSignal.any([own.signal, this.#polled.lost]) };
+      if (this.#state === "lost") own.abort();
+    }
+    return this.#lost.any;
   }
 
   async commit(): Promise<void> {
@@ -315,24 +357,26 @@ class KafkaTake implements Take {
   }
 
   async rollback(): Promise<void> {
-    if (this.#state === "ended") return;
+    if (this.#state === "lost") return;
     this.#end();
     this.#counters.add("RollbackCount");
     this.#polled.giveBack();
   }
 
   lose(): void {
-    if (this.#state === "ended") return;
-    this.#state = "ended";
+    if (this.#state !== "open") return;
+    this.#state = "lost";
     this.#polled.giveBack();
-    this.#lost.abort();
+    this.#lost?.own.abort();
     this.ended();
   }
 
   #end(): void {
-    if (this.#lost.signal.aborted || this.#polled.lost.aborted) throw leaseLost();
+    if (this.#state === "lost") throw leaseLost();
     if (this.#state === "ended") throw new Error("This take has already been committed or rolled back.");
-    this.#state = "ended";
+    // Its partitions may be with another member of the group by now.
+    this.#state = this.#polled.lost.aborted ? "lost" : "ended";
     this.ended();
+    if (this.#polled.lost.aborted) throw leaseLost();
   }
 }

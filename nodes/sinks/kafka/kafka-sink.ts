@@ -1,14 +1,17 @@
+import { within } from "../../../lib/engine/backoff.js";
 import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { SinkContext } from "../../../lib/engine/component.js";
 import type { Sink } from "../../../lib/engine/contracts.js";
 import { DeliveryError, HeadraceError, isHeadraceError } from "../../../lib/engine/errors.js";
 import type { FlumeEvent } from "../../../lib/engine/event.js";
 import { flumeEventSize, writeFlumeEvent } from "../../../lib/formats/flume-avro-event.js";
+import { localHostNames } from "../../../lib/formats/local-host-names.js";
 import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
 import { kafkaEngine, PRODUCER_DEFAULTS } from "../../../lib/protocols/kafka/defaults.js";
 import { type PartitionRule, partitionRule } from "../../../lib/protocols/kafka/partition-rule.js";
 import { producerOverrides } from "../../../lib/protocols/kafka/pass-through.js";
 import type { KafkaProducer } from "../../../lib/protocols/kafka/port.js";
+import { PutOrder } from "../../../lib/protocols/kafka/put-order.js";
 import {
   BODY_VALUE,
   type RecordHeader,
@@ -22,6 +25,7 @@ const FLUME_EVENT_VALUE: ValueForm = { size: flumeEventSize, write: writeFlumeEv
 const NO_RECORD_HEADERS: readonly RecordHeader[] = [];
 /** What a record takes besides key and value, generously. */
 const RECORD_OVERHEAD = 128;
+const NO_HOSTS = { localhost: "", IP: "", FQDN: "" };
 /** How long a stop waits for acknowledgements, in milliseconds. */
 const CLOSE_WAIT = 2_000;
 const PLACES: Readonly<Record<string, 0 | 1 | -1>> = { "0": 0, "1": 1, all: -1, "-1": -1 };
@@ -40,6 +44,8 @@ export class KafkaSink implements Sink {
   readonly #value: ValueForm;
   readonly #partition: PartitionRule | undefined;
   readonly #allowedTopics: RegExp;
+  readonly #order = new PutOrder();
+  readonly #writing = new Set<Promise<void>>();
   #topic: TopicOf = () => "";
   #producer: KafkaProducer | undefined;
   #maxRecordBytes: number = PRODUCER_DEFAULTS.maxBatchBytes;
@@ -56,7 +62,8 @@ export class KafkaSink implements Sink {
 
   async start(): Promise<void> {
     const { topic, acks, compression, producerProperties } = this.#settings;
-    this.#topic = topicTemplate(topic);
+    // Only who wants a name waits for it: a network without a name server takes its time.
+    this.#topic = topicTemplate(topic, topic.includes("%[") ? await localHostNames() : NO_HOSTS);
     const { clientId, verifyHostname, acks: otherAcks, ...overrides } = producerOverrides(producerProperties);
     const { counters, shared, report } = this.#context;
     const settings = {
@@ -83,10 +90,19 @@ export class KafkaSink implements Sink {
   async write(batch: EventBatch): Promise<void> {
     const producer = this.#producer;
     if (!producer) throw new DeliveryError("FLUME_STOPPED");
+    const writing = this.#write(batch, producer).finally(() => this.#writing.delete(writing));
+    this.#writing.add(writing);
+    await writing;
+  }
+
+  async #write(batch: EventBatch, producer: KafkaProducer): Promise<void> {
     const { counters } = this.#context;
     const begun = performance.now();
+    const place = this.#order.enter();
     try {
       const targets = await this.#targets(batch, producer);
+      // Partitions of a new topic are asked for: whoever knows its own must not overtake.
+      await this.#order.turn(place);
       const put = producer.begin();
       const now = Date.now();
       for (let i = 0; i < batch.length; i++) {
@@ -104,10 +120,14 @@ export class KafkaSink implements Sink {
           headers: this.#headers(event),
         });
       }
-      await put.send();
+      const sent = put.send();
+      place.pass();
+      await sent;
     } catch (error) {
       counters.add("RollbackCount");
       throw error;
+    } finally {
+      if (!place.passed) place.pass();
     }
     counters.add("KafkaEventSendTimer", Math.round(performance.now() - begun));
   }
@@ -116,7 +136,9 @@ export class KafkaSink implements Sink {
     const producer = this.#producer;
     this.#producer = undefined;
     if (!producer) return;
-    await producer.close(CLOSE_WAIT);
+    const begun = Date.now();
+    await within(CLOSE_WAIT, Promise.allSettled(this.#writing));
+    await producer.close(Math.max(0, CLOSE_WAIT - (Date.now() - begun)));
     this.#context.counters.add("ConnectionClosedCount");
   }
 

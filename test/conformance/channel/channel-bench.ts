@@ -18,6 +18,8 @@ export interface ChannelSettings {
 export interface ChannelFactory {
   /** A new and empty one, not started. */
   create(settings: ChannelSettings): Promise<Channel>;
+  /** Milliseconds after which what was put is there to be taken; what a channel in this process needs by default. */
+  readonly patience?: number;
   /** Frees and deletes all that it made; the channels are stopped. */
   dispose(): Promise<void>;
 }
@@ -26,6 +28,8 @@ const DEFAULTS: ChannelSettings = { capacity: 100, transactionCapacity: 100, kee
 /** A keep-alive that no test outlives. */
 export const LONG = 3600;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
+/** Of the channel under test. */
+let patience = 30;
 
 export class ChannelBench implements Bench {
   readonly #factory: ChannelFactory;
@@ -33,6 +37,7 @@ export class ChannelBench implements Bench {
 
   constructor(factory: ChannelFactory) {
     this.#factory = factory;
+    patience = factory.patience ?? 30;
   }
 
   async unstarted(settings: Partial<ChannelSettings> = {}): Promise<Channel> {
@@ -101,7 +106,7 @@ export async function drainBatches(channel: Channel): Promise<EventBatch[]> {
 /** A take, or undefined when there is nothing to take. */
 export async function takeNow(consumer: Consumer, events = NO_LIMIT): Promise<Take | undefined> {
   const enough = new AbortController();
-  const timer = setTimeout(() => enough.abort(), 30);
+  const timer = setTimeout(() => enough.abort(), patience);
   try {
     const taken = await consumer.take({ events, bytes: NO_LIMIT }, enough.signal);
     assert.notEqual(taken?.batch.length, 0, "the consumer gave a batch without events");

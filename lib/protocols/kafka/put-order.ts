@@ -1,5 +1,5 @@
-/** Lets commits begin in the order of admission: one waits for those before it to begin or to be aborted. */
-export class CommitOrder {
+/** Lets puts begin in the order in which they came: one waits for those before it to begin, or to be given up. */
+export class PutOrder {
   readonly #line: Place[] = [];
 
   /** A place at the end of the line. */
