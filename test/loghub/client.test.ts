@@ -240,7 +240,10 @@ describe("LogHub client", function () {
         assert.deepEqual(await store.consumerGroups(NEVER), [{ ...info, timeout: 30 }]);
         await store.heartbeat(member, [], NEVER);
         const held = await store.heartbeat(member, [], NEVER);
-        assert.deepEqual(held.toSorted((a, b) => a - b), [0, 1]);
+        assert.deepEqual(
+          held.toSorted((a, b) => a - b),
+          [0, 1],
+        );
         assert.equal(await store.checkpoint("g", 1, NEVER), undefined);
         await store.saveCheckpoint(member, 1, end, NEVER);
         assert.equal(await store.checkpoint("g", 1, NEVER), end);

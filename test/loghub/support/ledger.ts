@@ -26,10 +26,13 @@ export class Ledger {
     return this.#written.length;
   }
 
-  /** Writes groups of logs with the fields `id` and `shard`. @returns their ids */
-  write(shard: number, groups = 1, logs = 4): number[] {
+  /**
+   * Writes groups of logs with the fields `id` and `shard`.
+   * @param timeOf the time of a log, in seconds since 1970; now when absent
+   * @returns their ids
+   */
+  write(shard: number, groups = 1, logs = 4, timeOf = (_id: number) => Math.floor(Date.now() / 1_000)): number[] {
     const ids: number[] = [];
-    const time = Math.floor(Date.now() / 1_000);
     const stored = this.#service.store().shard(shard);
     for (let group = 0; group < groups; group++) {
       const place = stored.end;
@@ -37,7 +40,7 @@ export class Ledger {
         const id = this.#written.push({ shard, place }) - 1;
         ids.push(id);
         return {
-          time,
+          time: timeOf(id),
           contents: [
             ["id", String(id)],
             ["shard", String(shard)],

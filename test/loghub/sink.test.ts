@@ -1,0 +1,312 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { batchOf, type EventBatch } from "../../lib/engine/batch.js";
+import { NEVER } from "../../lib/engine/delivery.js";
+import { type DeliveryError, isDeliveryError } from "../../lib/engine/errors.js";
+import { copyHeaders, createEvent, type FlumeEvent } from "../../lib/engine/event.js";
+import { readConfig } from "../../lib/engine/properties.js";
+import { component as projectNode } from "../../nodes/config/loghub-project/component.js";
+import { component } from "../../nodes/sinks/loghub/component.js";
+import { readCells } from "../../nodes/sinks/loghub/delimited-cells.js";
+import { testContext } from "../support/component-context.js";
+import { numberBatch } from "../support/event-batches.js";
+import { eventually } from "../support/eventually.js";
+import { faults } from "./emulator/faults.js";
+import { decodeLogGroup, type Log, type LogGroup } from "./emulator/log-groups.js";
+import { type LogService, startLogService } from "./emulator/log-service.js";
+
+const event = (body: string | Buffer, headers: Record<string, string> = {}): FlumeEvent =>
+  createEvent(Buffer.from(body), copyHeaders(headers));
+
+/** What a shard holds, group by group. */
+function groupsOf(service: LogService, shard = 0): LogGroup[] {
+  const stored = service.store().shard(shard);
+  return Array.from({ length: stored.end }, (_, place) => decodeLogGroup(stored.at(place)?.bytes ?? Buffer.alloc(0)));
+}
+
+const logsOf = (service: LogService, shard = 0): Log[] => groupsOf(service, shard).flatMap(({ logs }) => logs);
+const bodiesOf = (service: LogService, shard = 0): string[] =>
+  logsOf(service, shard).map(({ contents }) => String(contents[0]?.[1]));
+const fieldsOf = ({ contents }: Log): Record<string, string> =>
+  Object.fromEntries(contents.map(([name, value]) => [name, String(value)]));
+
+const numbers = (first: number, end: number): string[] =>
+  Array.from({ length: end - first }, (_, i) => String(first + i));
+
+async function rejection(writing: Promise<void>): Promise<DeliveryError> {
+  try {
+    await writing;
+  } catch (error) {
+    assert.ok(isDeliveryError(error), String(error));
+    return error;
+  }
+  throw new assert.AssertionError({ message: "It was written." });
+}
+
+describe("LogHub sink", function () {
+  this.timeout(60_000);
+  const ends: (() => Promise<void>)[] = [];
+
+  const start = async (
+    settings: Readonly<Record<string, unknown>> = {},
+    { shards = 1, ...project }: Readonly<Record<string, unknown>> & { shards?: number } = {},
+  ) => {
+    const service = await startLogService({ shards });
+    const { endpoint, key } = service;
+    const { config } = readConfig(projectNode.properties, {
+      ...{ endpoint, project: service.project, accessKeyId: key.id, accessKey: key.secret, timeout: 2_000 },
+      ...project,
+    });
+    const shared = { project: { id: "project", name: "project", config, shared: {} } };
+    const context = Object.assign(testContext(), { shared });
+    const own = readConfig(component.properties, { project: "project", logstore: service.logstore, ...settings });
+    assert.deepEqual(own.problems, []);
+    const sink = component.create(own.config, context);
+    ends.push(
+      () => sink.stop(),
+      () => service.close(),
+    );
+    await sink.start();
+    return { service, sink, context, write: (batch: EventBatch) => sink.write(batch, NEVER) };
+  };
+
+  afterEach(async () => {
+    for (const end of ends.splice(0)) await end();
+  });
+
+  describe("serializers", () => {
+    const written = async (settings: Readonly<Record<string, unknown>>, ...events: FlumeEvent[]): Promise<Log[]> => {
+      const { service, write } = await start(settings);
+      await write(batchOf(events));
+      return logsOf(service);
+    };
+    const now = Math.floor(Date.now() / 1000);
+
+    it("SIMPLE: the body is one field; the time is the event's, or that of writing", async () => {
+      const headers = { timestamp: String((now - 3_600) * 1000 + 999) };
+      const logs = await written({ fieldName: "message" }, event("a 日志", headers), event(""));
+      assert.deepEqual(logs.map(fieldsOf), [{ message: "a 日志" }, { message: "" }]);
+      assert.equal(logs[0]?.time, now - 3_600);
+      assert.ok(Math.abs((logs[1]?.time ?? 0) - now) < 60);
+      const [late] = await written({ useRecordTime: false }, event("a", headers));
+      assert.ok(Math.abs((late?.time ?? 0) - now) < 60);
+      const latin = await written({ encoding: "iso-8859-1" }, event(Buffer.from([0xe4, 0x61])));
+      assert.deepEqual(latin.map(fieldsOf), [{ body: "äa" }]);
+    });
+
+    it("DELIMITED: cells as fields, in quotes or not; the column timestamp is the time", async () => {
+      const settings = { serializer: "DELIMITED", columns: "timestamp, a ,b", separatorChar: "\\t" };
+      const logs = await written(settings, event(`${now - 60}\t"x\ty ""z"""\t`), event(`${now}\t1`));
+      assert.deepEqual(logs.map(fieldsOf), [{ a: 'x\ty "z"', b: "" }, { a: "1" }]);
+      assert.equal(logs[0]?.time, now - 60);
+    });
+
+    it("JSON: keys as fields, what is no text as JSON; a field or a pattern of the time", async () => {
+      const time = new Date((now - 120) * 1000);
+      const two = (part: number) => String(part).padStart(2, "0");
+      const local = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+      const settings = { serializer: "JSON", timeField: "at", timeFormat: "yyyy-MM-dd HH:mm:ss" };
+      const logs = await written(settings, event(`{"a":"x","b":[1,null],"c":null,"d":1.5,"at":"${local}"}`));
+      assert.deepEqual(logs.map(fieldsOf), [{ a: "x", b: "[1,null]", c: "null", d: "1.5", at: local }]);
+      assert.equal(logs[0]?.time, now - 120);
+    });
+
+    it("REGEX: groups as fields, JSON in one of them expanded; what does not match whole is one field", async () => {
+      const settings = {
+        serializer: "REGEX",
+        regex: "(\\S+) (\\d+)( .*)?",
+        fieldNames: "at,n,rest",
+        expandJsonKeys: "rest",
+        timeField: "n",
+      };
+      const logs = await written(
+        settings,
+        event(`x ${now - 5} {"k":1}`),
+        event(`y ${now}`),
+        event("none"),
+        event(`z ${now}\nmore`),
+      );
+      assert.deepEqual(logs.map(fieldsOf), [
+        { at: "x", n: String(now - 5), k: "1" },
+        { at: "y", n: String(now) },
+        { content: "none" },
+        { content: `z ${now}\nmore` },
+      ]);
+      assert.equal(logs[0]?.time, now - 5);
+    });
+
+    it("bodies that do not fit are refused before anything is sent, each with its reason", async () => {
+      const { service, write } = await start({ serializer: "JSON", timeField: "t" });
+      const error = await rejection(write(batchOf([event("{}"), event("no"), event("[1]"), event('{"t":"x"}')])));
+      assert.equal(error.code, "FLUME_LOGHUB_BODY");
+      assert.deepEqual([...(error.refused?.keys() ?? [])], [1, 2, 3]);
+      assert.equal(service.calls("PutLogs"), 0);
+      const large = await start();
+      const tooLarge = await rejection(large.write(batchOf([event("a"), event(Buffer.alloc(10 * 1024 * 1024, "a"))])));
+      assert.deepEqual(
+        [...(tooLarge.refused ?? [])].map(([index, { code }]) => [index, code]),
+        [[1, "FLUME_LOGHUB_LOG_TOO_LARGE"]],
+      );
+    });
+
+    it("settings that cannot be are named when it starts", async () => {
+      await assert.rejects(start({ serializer: "DELIMITED", columns: "a,,b" }), { code: "FLUME_LOGHUB_SETTING" });
+      await assert.rejects(start({ serializer: "DELIMITED", columns: "a", separatorChar: "ab" }), {
+        code: "FLUME_LOGHUB_SETTING",
+      });
+      await assert.rejects(start({ serializer: "JSON", timeField: "t", timeFormat: "QQ" }), {
+        code: "FLUME_LOGHUB_SETTING",
+      });
+    });
+
+    it("cells end with the text, whatever is in it", () => {
+      const marks = { separator: ",", quote: '"', escape: "\\" };
+      assert.deepEqual(readCells('a,"b,c",\\"d,"e', marks), ["a", "b,c", '"d', "e"]);
+      assert.deepEqual(readCells("", marks), [""]);
+      assert.deepEqual(readCells('"a""b"', { ...marks, escape: '"' }), ['a"b']);
+      assert.deepEqual(readCells('"a', { ...marks, quote: "" }), ['"a']);
+    });
+  });
+
+  it("topic and source are in each group; a large batch goes in requests of a bounded size, all compressions", async () => {
+    for (const compression of ["lz4", "deflate", "none"]) {
+      const { service, write } = await start(
+        { topic: "t", source: "1.2.3.4", bufferBytes: 20_000, concurrency: 3 },
+        { compression },
+      );
+      const body = "x".repeat(500);
+      await write(batchOf(Array.from({ length: 300 }, () => event(body))));
+      const groups = groupsOf(service);
+      assert.equal(logsOf(service).length, 300);
+      assert.ok(groups.length >= 8 && groups.length <= 9, String(groups.length));
+      for (const { topic, source } of groups) assert.deepEqual([topic, source], ["t", "1.2.3.4"]);
+    }
+  });
+
+  it("batches that arrive together share a request when they may wait, and do not wait for nobody", async () => {
+    const { service, sink, write } = await start({ maxBufferTime: 60_000, concurrency: 5 });
+    assert.equal(sink.maxInFlight, 5);
+    await Promise.all(numbers(0, 5).map((text) => write(batchOf([event(text)]))));
+    assert.equal(service.calls("PutLogs"), 1);
+    assert.deepEqual(bodiesOf(service), numbers(0, 5));
+    const alone = await start({ maxBufferTime: 50 });
+    await alone.write(batchOf([event("a")]));
+    // One that waits alone leaves when the sink stops.
+    const waiting = write(batchOf([event("last")]));
+    await sink.stop();
+    await waiting;
+    assert.deepEqual(bodiesOf(service), [...numbers(0, 5), "last"]);
+  });
+
+  it("the hash key chooses the shard: as it is when it is one, else by its MD5", async () => {
+    const { service, write } = await start({ hashKeyHeader: "key" }, { shards: 4 });
+    const events = [event("first", { key: "0".repeat(32) }), event("last", { key: "F".repeat(32) }), event("none")];
+    for (const name of ["a", "b", "c", "d"]) for (const n of [1, 2]) events.push(event(`${name}${n}`, { key: name }));
+    await write(batchOf(events));
+    const shardOf = (body: string): number =>
+      [0, 1, 2, 3].findIndex((shard) => bodiesOf(service, shard).includes(body));
+    assert.deepEqual([shardOf("first"), shardOf("last")], [0, 3]);
+    assert.notEqual(shardOf("none"), -1);
+    for (const name of ["a", "b", "c", "d"]) {
+      const expected = Math.floor(Number.parseInt(createHash("md5").update(name).digest("hex").slice(0, 2), 16) / 64);
+      assert.deepEqual([shardOf(`${name}1`), shardOf(`${name}2`)], [expected, expected]);
+    }
+  });
+
+  describe("when requests fail", () => {
+    it("only what is not acknowledged is named as failed, and comes again alone", async () => {
+      const { service, write } = await start({ bufferBytes: 1_024, concurrency: 2 });
+      const body = (n: string) => n.padEnd(300, "-");
+      let puts = 0;
+      const batch = batchOf(numbers(0, 12).map((n) => event(body(n))));
+      const fault = service.inject(
+        { on: "PutLogs", when: () => ++puts % 2 === 0 },
+        faults.error(500, "InternalServerError"),
+      );
+      const error = await rejection(write(batch));
+      fault.end();
+      const kept = new Set(bodiesOf(service));
+      assert.ok(kept.size > 0 && kept.size < 12, String(kept.size));
+      assert.equal(error.refused, undefined);
+      const failed = [...(error.failed?.keys() ?? [])].sort((a, b) => a - b);
+      assert.deepEqual(
+        failed,
+        [...numbers(0, 12).keys()].filter((i) => !kept.has(body(String(i)))),
+      );
+      await write(batchOf(failed.map((i) => batch.at(i))));
+      assert.deepEqual(bodiesOf(service).sort(), numbers(0, 12).map(body).sort());
+    });
+
+    it("in an outage nothing is named, so that no event is taken for the one at fault", async () => {
+      const { service, write } = await start();
+      for (const fault of [
+        faults.reset(),
+        faults.gateway(503),
+        faults.error(404, "LogStoreNotExist"),
+        faults.error(401, "Unauthorized"),
+      ]) {
+        const handle = service.inject({ on: "PutLogs" }, fault);
+        const error = await rejection(write(numberBatch(0, 3)));
+        assert.deepEqual([error.failed, error.refused, error.retry], [undefined, undefined, "later"], error.message);
+        handle.end();
+      }
+      const lost = service.inject({ on: "PutLogs" }, faults.reset("after"));
+      assert.equal((await rejection(write(numberBatch(0, 3)))).outcome, "unknown");
+      lost.end();
+    });
+
+    it("a quota holds all requests back, longer each time, and costs nothing", async () => {
+      const { service, write } = await start({ bufferBytes: 1_024, concurrency: 4 });
+      const quota = service.inject({ on: "PutLogs", times: 6 }, faults.error(403, "ShardWriteQuotaExceed"));
+      const begun = performance.now();
+      await write(batchOf(numbers(0, 12).map((n) => event(n.padEnd(300, "-")))));
+      assert.equal(quota.hits, 6);
+      assert.ok(performance.now() - begun >= 150);
+      assert.equal(logsOf(service).length, 12);
+      service.inject({ on: "PutLogs" }, faults.error(403, "WriteQuotaExceed"));
+      const before = service.calls("PutLogs");
+      const writing = rejection(write(numberBatch(0, 3)));
+      assert.equal((await writing).code, "FLUME_LOGHUB_QUOTA");
+      assert.ok(service.calls("PutLogs") - before <= 5);
+    });
+
+    it("of a request with bad logs the others are written, and those at fault refused with the reason", async () => {
+      const { service, write } = await start();
+      const good = numbers(0, 40).map((n) => event(n));
+      const old = event("old", { timestamp: String(Date.now() - 30 * 86_400_000) });
+      // No text: the service takes values as they are.
+      const binary = event(Buffer.from([0xff, 0xfe]));
+      const large = event("x".repeat(1_100_000));
+      const events = [...good.slice(0, 10), old, ...good.slice(10, 30), binary, large, ...good.slice(30)];
+      const error = await rejection(write(batchOf(events)));
+      assert.deepEqual(bodiesOf(service).sort(), [...numbers(0, 40), "\ufffd\ufffd"].sort());
+      assert.deepEqual(
+        [...(error.failed?.keys() ?? [])].sort((a, b) => a - b),
+        [10, 32],
+      );
+      // They come again alone, and now nothing of the batch is kept: refused for ever.
+      const calls = service.calls("PutLogs");
+      const again = await rejection(write(batchOf([old, large])));
+      assert.equal(again.retry, "never");
+      assert.deepEqual(
+        [...(again.refused ?? [])].map(([index, { parameters }]) => [index, parameters["code"]]),
+        [
+          [0, "InvalidTimestamp"],
+          [1, "PostBodyInvalid"],
+        ],
+      );
+      assert.ok(service.calls("PutLogs") - calls <= 3);
+      assert.equal(logsOf(service).length, 41);
+    });
+
+    it("a stop gives back what is not acknowledged within its time", async () => {
+      const { service, sink, write } = await start({}, { timeout: 60_000 });
+      service.inject({ on: "PutLogs" }, faults.silence());
+      const writing = rejection(write(numberBatch(0, 3)));
+      await eventually(() => service.calls("PutLogs") === 1, { what: "request" });
+      await sink.stop();
+      assert.equal((await writing).outcome, "unknown");
+      await eventually(() => service.connections === 0, { what: "no connections" });
+    });
+  });
+});
