@@ -11,6 +11,7 @@ import { MessageIntake } from "./message-intake.js";
 import { shownError } from "./node-face.js";
 import type { NodeSettings } from "./node-settings.js";
 import { fillStatus } from "./status-text.js";
+import { StartingInlet } from "./starting-inlet.js";
 import { SupervisedStart } from "./supervised-start.js";
 
 export interface LiveChannel extends LiveNode {
@@ -53,13 +54,14 @@ export function liveChannel(
   face.counters.gauge("ChannelCapacity", () => channel.capacity ?? 0);
   const durability = durabilityOf(component, config) ?? "none";
   const entrance = () => (supervised.started ? channel : undefined);
+  const starting = new StartingInlet(channel, supervised);
 
   return {
     ...settings,
     channel,
     durability,
     counterGroup: "CHANNEL",
-    inlet: entrance,
+    inlet: () => entrance() ?? starting,
     intake: new MessageIntake(entrance, phase, shownError, () => supervised.settled),
     settle() {
       supervised.begin();
