@@ -4,6 +4,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { EMPTY_HEADERS, type PackedEvents, type PackedRows } from "../packed-events.js";
 import { type Held, type IdRange, SCHEMA_VERSION } from "../store.js";
 import type { SqliteSettings } from "./protocol.js";
+import { Reserve, RESERVE_BYTES } from "./reserve.js";
 
 /** Milliseconds that a transaction waits for somebody else who is writing. */
 const BUSY_WAIT = 2000;
@@ -46,6 +47,8 @@ export function makeFile(file: string): void {
   }
 }
 
+const FULL = 13;
+
 /** A table of events in an SQLite file, open. Everything here blocks. */
 export class SqliteFile {
   readonly #settings: SqliteSettings;
@@ -56,6 +59,8 @@ export class SqliteFile {
   readonly #insertWithHeaders: StatementSync;
   readonly #delete: StatementSync;
   readonly #select: StatementSync;
+  readonly #pages: StatementSync;
+  readonly #reserve: Reserve;
   #log: number | undefined;
   #eachCommitSynced: boolean;
 
@@ -78,6 +83,11 @@ export class SqliteFile {
         `INSERT INTO "${table}" (id, headers, body, put_time) VALUES (?, ?, ?, ?)`,
       );
       this.#delete = database.prepare(`DELETE FROM "${table}" WHERE id >= ? AND id < ?`);
+      this.#pages = database.prepare(
+        "SELECT freelist_count * page_size AS free FROM pragma_freelist_count, pragma_page_size",
+      );
+      this.#reserve = new Reserve(file);
+      this.#reserve.hold();
       this.#select = database.prepare(`SELECT id, headers, body FROM "${table}" WHERE id >= ? AND id < ? ORDER BY id`);
     } catch (error) {
       database.close();
@@ -99,6 +109,20 @@ export class SqliteFile {
   }
 
   write(
+    puts: readonly { readonly first: number; readonly count: number }[],
+    events: PackedEvents,
+    takes: readonly IdRange[],
+  ): void {
+    if (puts.length > 0) this.#checkRoom(events.bodies.length);
+    try {
+      this.#transaction(puts, events, takes);
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode !== FULL || puts.length > 0 || !this.#reserve.giveAway()) throw error;
+      this.#transaction(puts, events, takes);
+    }
+  }
+
+  #transaction(
     puts: readonly { readonly first: number; readonly count: number }[],
     events: PackedEvents,
     takes: readonly IdRange[],
@@ -161,6 +185,13 @@ export class SqliteFile {
       closeSync(this.#log);
     }
     this.#database.close();
+  }
+
+  /** Without the reserve only rows that fit where others were: the file does not grow, and takes can be written. */
+  #checkRoom(bytes: number): void {
+    if (this.#reserve.hold()) return;
+    const { free } = this.#pages.get() as { free: number };
+    if (free < bytes + RESERVE_BYTES) throw Object.assign(new Error("no room for more"), { errcode: FULL });
   }
 
   #put(puts: readonly { readonly first: number; readonly count: number }[], events: PackedEvents): void {

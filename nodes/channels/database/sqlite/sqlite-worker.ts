@@ -8,6 +8,8 @@ import { Refusal, SqliteFile, UnclearCommit } from "./sqlite-file.js";
 const settings = workerData as SqliteSettings;
 const port = parentPort as MessagePort;
 
+const CANNOT_OPEN = 14;
+
 let locks: ChannelLock[] = [];
 let file: SqliteFile | undefined;
 
@@ -72,10 +74,11 @@ function answer(request: SqliteRequest): SqliteAnswers[keyof SqliteAnswers] {
 }
 
 function problemOf(error: unknown): SqliteProblem {
-  const { message, errcode } = error as Error & { errcode?: number };
+  const { message, errcode, syscall } = error as Error & { errcode?: number; syscall?: string };
   return {
     message,
-    errcode,
+    // What the file system has against it, SQLite would call so.
+    errcode: errcode ?? (syscall === undefined ? undefined : CANNOT_OPEN),
     refused: error instanceof Refusal ? error.why : undefined,
     version: error instanceof Refusal ? error.version : undefined,
     unclear: error instanceof UnclearCommit,

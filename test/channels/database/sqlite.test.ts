@@ -1,0 +1,310 @@
+import { strict as assert } from "node:assert";
+import { execFileSync } from "node:child_process";
+import { mkdir, open, readdir, stat, writeFile } from "node:fs/promises";
+import type { Channel } from "../../../lib/engine/contracts.js";
+import { NEVER } from "../../../lib/engine/delivery.js";
+import { isHeadraceError } from "../../../lib/engine/errors.js";
+import type { TestContext } from "../../support/component-context.js";
+import { memoryInUse } from "../../support/memory-in-use.js";
+import { skip } from "../../support/skip.js";
+import { useTempDir } from "../../support/temp-dir.js";
+import { events, numbersOf } from "../file/support/channels.js";
+import { databaseChannel, openDatabaseChannel } from "./support/channels.js";
+import { otherProgram } from "./support/sql.js";
+
+const EVENTS = '"headrace_events_channel"';
+
+async function put(channel: Channel, first: number, count: number, bodyBytes = 0): Promise<void> {
+  const prepared = await channel.prepare(events(first, count, bodyBytes), NEVER);
+  await prepared.commit();
+}
+
+async function drain(channel: Channel): Promise<number[]> {
+  const consumer = channel.connect({ id: "drain", maxLeases: 1 });
+  const numbers: number[] = [];
+  while ((channel.size ?? 0) > 0) {
+    const take = await consumer.take({ events: 1000, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(15_000));
+    if (!take) break;
+    numbers.push(...numbersOf(take.batch));
+    await take.commit();
+  }
+  await consumer.close();
+  return numbers;
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+const code = (error: unknown) => (isHeadraceError(error) ? error.code : String(error));
+const refusal = (work: Promise<unknown>) => work.then(() => "accepted", code);
+const reported = ({ reports }: TestContext) => reports.map((error) => (error === undefined ? "over" : code(error)));
+
+describe("database channel on SQLite", function () {
+  this.timeout(60_000);
+  const dir = useTempDir();
+  const file = () => dir().file("channel.db");
+
+  it("keeps events in a table that people can read, for this user alone", async () => {
+    const { channel } = await openDatabaseChannel(dir().path);
+    const before = Date.now();
+    await put(channel, 7, 2);
+    const other = otherProgram(file());
+    const rows = other.prepare(`SELECT id, headers, CAST(body AS TEXT) AS body, put_time FROM ${EVENTS}`).all();
+    assert.deepEqual(
+      rows.map((row) => [row["id"], row["headers"], row["body"]]),
+      [
+        [1, "{}", "7"],
+        [2, "{}", "8"],
+      ],
+    );
+    assert.ok(Number(rows[0]?.["put_time"]) >= before && Number(rows[0]?.["put_time"]) <= Date.now());
+    other.close();
+    await channel.stop();
+    for (const name of await readdir(dir().path)) assert.equal((await stat(dir().file(name))).mode & 0o077, 0, name);
+  });
+
+  it("never gives an id again, also when the table was empty at a restart", async () => {
+    const first = await openDatabaseChannel(dir().path);
+    await put(first.channel, 0, 10);
+    assert.deepEqual(await drain(first.channel), range(0, 10));
+    await first.channel.stop();
+    const second = await openDatabaseChannel(dir().path);
+    await put(second.channel, 10, 1);
+    const other = otherProgram(file());
+    assert.deepEqual({ ...other.prepare(`SELECT id FROM ${EVENTS}`).get() }, { id: 11 });
+    other.close();
+    await second.channel.stop();
+  });
+
+  it("shares a file with channels of other names, and a name with nobody", async () => {
+    const url = file();
+    const settings = (channelName: string) => ({ url, channelName });
+    const [a, b] = [await openDatabaseChannel("a", settings("a")), await openDatabaseChannel("b", settings("B ü"))];
+    const again = databaseChannel("a", settings("a"));
+    assert.equal(await refusal(again.channel.start()), "FLUME_DATABASE_IN_USE");
+    await Promise.all([put(a.channel, 0, 100), put(b.channel, 1000, 100)]);
+    assert.deepEqual(await drain(b.channel), range(1000, 1100));
+    await a.channel.stop();
+    await again.channel.start();
+    assert.deepEqual(await drain(again.channel), range(0, 100));
+    await again.channel.stop();
+    await b.channel.stop();
+  });
+
+  it("refuses tables of a later version, and leaves them as they are", async () => {
+    const { channel } = await openDatabaseChannel(dir().path);
+    await put(channel, 0, 1);
+    await channel.stop();
+    const other = otherProgram(file());
+    other.exec("UPDATE headrace_schema SET version = 99");
+    other.close();
+    assert.equal(await refusal(openDatabaseChannel(dir().path)), "FLUME_DATABASE_NEWER");
+    const look = otherProgram(file());
+    assert.deepEqual({ ...look.prepare(`SELECT count(*) AS n FROM ${EVENTS}`).get() }, { n: 1 });
+    look.close();
+  });
+
+  it("makes no tables where it is told not to, and says which are missing", async () => {
+    const settings = { createSchema: false };
+    assert.equal(await refusal(openDatabaseChannel(dir().path, settings)), "FLUME_DATABASE_NO_TABLES");
+    await (await openDatabaseChannel(dir().path)).channel.stop();
+    await (await openDatabaseChannel(dir().path, settings)).channel.stop();
+  });
+
+  it("says what of Flume's settings has no equal", async () => {
+    const other = (property: string, value = "x") => ({ otherProperties: [{ property, value }] });
+    for (const settings of [
+      other("connection.properties.file"),
+      other("sysprop.user.home"),
+      other("driver.class", "com.mysql.jdbc.Driver"),
+      other("no.such.thing"),
+    ]) {
+      assert.equal(await refusal(openDatabaseChannel(dir().path, settings)), "FLUME_DATABASE_PROPERTY");
+    }
+    for (const url of ["jdbc:derby:db", "jdbc:mysql://h/d", ":memory:"]) {
+      assert.equal(await refusal(openDatabaseChannel(dir().path, { url })), "FLUME_DATABASE_URL", url);
+    }
+    assert.throws(() => databaseChannel(dir().path, { dbType: "DERBY" }), /DERBY/);
+    const taken = { otherProperties: [{ property: "create.index", value: "true" }], url: `jdbc:sqlite:${file()}` };
+    await (await openDatabaseChannel("nowhere", taken)).channel.stop();
+  });
+
+  it("refuses puts while another program has the file locked; takes wait, and all goes on by itself", async () => {
+    const { channel, context } = await openDatabaseChannel(dir().path);
+    await put(channel, 0, 10);
+    const other = otherProgram(file());
+    other.exec("BEGIN IMMEDIATE");
+    const consumer = channel.connect({ id: "taker", maxLeases: 1 });
+    const take = await consumer.take({ events: 4, bytes: Number.POSITIVE_INFINITY }, NEVER);
+    let committed = false;
+    const committing = take?.commit().then(() => (committed = true));
+    assert.equal(await refusal(put(channel, 10, 5)), "FLUME_DATABASE_LOCKED");
+    assert.equal(committed, false);
+    other.exec("ROLLBACK");
+    other.close();
+    await committing;
+    await consumer.close();
+    await put(channel, 20, 5);
+    assert.deepEqual(await drain(channel), [...range(4, 10), ...range(20, 25)]);
+    assert.equal(reported(context)[0], "FLUME_DATABASE_LOCKED");
+    assert.equal(reported(context).at(-1), "over");
+    await channel.stop();
+  });
+
+  it("says why a file cannot be opened, and opens it once it can", async () => {
+    await mkdir(file());
+    const { channel } = databaseChannel(dir().path);
+    assert.equal(await refusal(channel.start()), "FLUME_DATABASE_CANNOT_OPEN");
+    await writeFile(dir().file("in-the-way"), "");
+    const url = dir().file("in-the-way", "channel.db");
+    const made = databaseChannel(dir().path, { url });
+    assert.equal(await refusal(made.channel.start()), "FLUME_DATABASE_CANNOT_OPEN");
+  });
+
+  it("a full disk, for real: puts are refused, what is held goes out, and it goes on", async function () {
+    const folder = dir().file("small");
+    await mkdir(folder);
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], { stdio: "ignore" });
+    } catch {
+      skip(this, "mounting a tmpfs needs root");
+    }
+    try {
+      const { channel, context } = await openDatabaseChannel(folder);
+      let answered = 0;
+      let why = "accepted";
+      while (why === "accepted") {
+        why = await refusal(put(channel, answered, 100, 1000));
+        if (why === "accepted") answered += 100;
+      }
+      assert.equal(why, "FLUME_DATABASE_FULL");
+      assert.ok(answered > 5000, `${answered}`);
+      assert.deepEqual(await drain(channel), range(0, answered));
+      await put(channel, answered, 100, 1000);
+      assert.equal(reported(context).at(-1), "over");
+      assert.deepEqual(await drain(channel), range(answered, answered + 100));
+      await channel.stop();
+    } finally {
+      execFileSync("umount", [folder]);
+    }
+  });
+
+  it("leaves the free space that it is told to leave", async () => {
+    const { channel } = await openDatabaseChannel(dir().path, { minimumRequiredSpace: Number.MAX_SAFE_INTEGER });
+    assert.equal(await refusal(put(channel, 0, 1)), "FLUME_DATABASE_NO_SPACE");
+    await channel.stop();
+  });
+
+  it("puts what can be read of a damaged file into a new one, and keeps the damaged one", async () => {
+    const { channel } = await openDatabaseChannel(dir().path);
+    for (let first = 0; first < 2000; first += 100) await put(channel, first, 100, 400);
+    await channel.stop();
+    // A page in the middle.
+    const handle = await open(file(), "r+");
+    await handle.write(Buffer.alloc(4096, 0x5a), 0, 4096, 4096 * 100);
+    await handle.close();
+    const again = await openDatabaseChannel(dir().path);
+    const left = await drain(again.channel);
+    assert.ok(left.length >= 1980 && left.length < 2000, `${left.length}`);
+    assert.deepEqual(
+      left,
+      left.toSorted((a, b) => a - b),
+    );
+    assert.match(again.context.lines.join("\n"), /was damaged .* events could be read/);
+    await put(again.channel, 5000, 1);
+    await again.channel.stop();
+    const kept = (await readdir(dir().path)).find((name) => /^channel\.db\.damaged-[^.]+$/.test(name));
+    assert.ok(kept, "the damaged file is gone");
+    assert.equal((await stat(dir().file(kept))).size % 4096, 0);
+  });
+
+  it("starts anew beside a file that is no database at all", async () => {
+    await writeFile(file(), Buffer.alloc(20_000, "no database "));
+    const { channel, context } = await openDatabaseChannel(dir().path);
+    assert.match(context.lines.join("\n"), /0 events could be read/);
+    await put(channel, 0, 5);
+    assert.deepEqual(await drain(channel), range(0, 5));
+    await channel.stop();
+    assert.ok((await readdir(dir().path)).some((name) => name.includes(".damaged-")));
+  });
+
+  it("finds damage while it reads: the file is salvaged then, and everything whole comes out", async () => {
+    const { channel, context } = await openDatabaseChannel(dir().path);
+    for (let first = 0; first < 30_000; first += 500) await put(channel, first, 500, 500);
+    const other = otherProgram(file());
+    other.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    other.close();
+    const { size } = await stat(file());
+    const handle = await open(file(), "r+");
+    await handle.write(Buffer.alloc(4096, 0x5a), 0, 4096, Math.floor(size / 4096 - 40) * 4096);
+    await handle.close();
+    const left = await drain(channel);
+    assert.ok(left.length >= 29_980 && left.length < 30_000, `${left.length}`);
+    assert.ok(reported(context).includes("FLUME_DATABASE_DAMAGED"), String(reported(context)));
+    await channel.stop();
+  });
+
+  it("bears rows that somebody else has added, changed or taken out", async () => {
+    const { channel, context } = await openDatabaseChannel(dir().path);
+    for (let first = 0; first < 20_000; first += 1000) await put(channel, first, 1000, 500);
+    const other = otherProgram(file());
+    other.exec(`DELETE FROM ${EVENTS} WHERE id > 19000`);
+    other.exec(`UPDATE ${EVENTS} SET headers = 'no JSON', body = 'text 5' WHERE id = 18000`);
+    other.close();
+    const consumer = channel.connect({ id: "drain", maxLeases: 1 });
+    let last: { headers: unknown; body: string } | undefined;
+    let taken = 0;
+    while ((channel.size ?? 0) > 0) {
+      const take = await consumer.take({ events: 500, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(300));
+      if (!take) continue;
+      for (const { headers, body } of take.batch) {
+        if (body.toString() === "text 5") last = { headers: { ...headers }, body: body.toString() };
+      }
+      taken += take.batch.length;
+      await take.commit();
+    }
+    assert.equal(taken, 19_000);
+    assert.deepEqual(last, { headers: { "headrace.headers": "no JSON" }, body: "text 5" });
+    assert.match(context.lines.join("\n"), /has changed the rows/);
+    await channel.stop();
+  });
+
+  it("holds a hundred thousand events in the file and a few in memory", async () => {
+    const { channel } = await openDatabaseChannel(dir().path);
+    await put(channel, 0, 1, 500);
+    const before = await memoryInUse();
+    for (let first = 1; first < 100_000; first += 1000) {
+      await put(channel, first, Math.min(1000, 100_000 - first), 500);
+    }
+    const grown = (await memoryInUse()) - before;
+    assert.ok(grown < 12e6, `${grown} bytes are kept for 50 MB of events`);
+    assert.deepEqual((await drain(channel)).length, 100_000);
+    await channel.stop();
+  });
+
+  it("a batch that is larger than what is kept in memory goes through", async () => {
+    const { channel } = await openDatabaseChannel(dir().path);
+    await put(channel, 0, 3, 9_000_000);
+    await put(channel, 3, 3, 10);
+    assert.deepEqual(await drain(channel), range(0, 6));
+    await channel.stop();
+  });
+
+  it("puts that were handed over are in the file when it stops", async () => {
+    const { channel } = await openDatabaseChannel(dir().path);
+    const prepared = await Promise.all(range(0, 20).map((n) => channel.prepare(events(n * 10, 10), NEVER)));
+    const commits = Promise.all(prepared.map((one) => one.commit()));
+    await channel.stop();
+    await commits;
+    const again = await openDatabaseChannel(dir().path);
+    assert.deepEqual(await drain(again.channel), range(0, 200));
+    await again.channel.stop();
+  });
+
+  it("gives the same without a sync for each put", async () => {
+    const { channel } = await openDatabaseChannel(dir().path, { fsyncPerTransaction: false, fsyncInterval: 1 });
+    for (let first = 0; first < 100; first += 10) await put(channel, first, 10);
+    // Over an interval, at whose end it is synced.
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    assert.deepEqual(await drain(channel), range(0, 100));
+    await channel.stop();
+  });
+});
