@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { batchOf, type EventBatch } from "../../lib/engine/batch.js";
 import { NEVER } from "../../lib/engine/delivery.js";
 import { type DeliveryError, isDeliveryError } from "../../lib/engine/errors.js";
@@ -11,9 +13,15 @@ import { readCells } from "../../nodes/sinks/loghub/delimited-cells.js";
 import { testContext } from "../support/component-context.js";
 import { numberBatch } from "../support/event-batches.js";
 import { eventually } from "../support/eventually.js";
+import { root } from "../support/machine.js";
+import { type FlowNode, NodeRed } from "../support/node-red.js";
+import { freePort } from "../support/ports.js";
+import { tcpClient } from "../support/tcp-client.js";
 import { faults } from "./emulator/faults.js";
 import { decodeLogGroup, type Log, type LogGroup } from "./emulator/log-groups.js";
 import { type LogService, startLogService } from "./emulator/log-service.js";
+
+const EXAMPLE = "16 - netcat to loghub (Log Service).json";
 
 const event = (body: string | Buffer, headers: Record<string, string> = {}): FlumeEvent =>
   createEvent(Buffer.from(body), copyHeaders(headers));
@@ -308,5 +316,43 @@ describe("LogHub sink", function () {
       assert.equal((await writing).outcome, "unknown");
       await eventually(() => service.connections === 0, { what: "no connections" });
     });
+  });
+});
+
+describe("LogHub sink in Node-RED", function () {
+  this.timeout(120_000);
+
+  it("the example: lines of JSON become logs through an outage, and what is none leaves by the refused port", async () => {
+    const service = await startLogService({ shards: 1 });
+    const port = await freePort();
+    const flows = JSON.parse(await readFile(join(root, "examples", EXAMPLE), "utf8")) as FlowNode[];
+    const credentials = { accessKeyId: service.key.id, accessKey: service.key.secret };
+    const nodeRed = await NodeRed.start();
+    const own = flows.map((node) => ({
+      ...node,
+      ...(node.type === "flume-netcat-source" ? { port } : {}),
+      ...(node.type === "flume-loghub-project" ? { endpoint: service.endpoint, credentials } : {}),
+    }));
+    try {
+      // Credentials come with a deploy; a file of flows has none.
+      await nodeRed.deploy(own);
+      const client = await eventually(() => tcpClient(port), { what: "netcat source" });
+      assert.equal(await client.ask('{"level":"info","text":"Hello"}'), "OK");
+      await eventually(() => logsOf(service).length === 1, { what: "first log", within: 20_000 });
+      const outage = service.inject({ on: "PutLogs" }, faults.gateway(503));
+      assert.equal(await client.ask('{"n":1}'), "OK");
+      await eventually(() => outage.hits > 1, { what: "attempts", within: 20_000 });
+      assert.equal(await client.ask("no JSON"), "OK");
+      outage.end();
+      await nodeRed.waitForLog(/flume\.refused\.code=FLUME_LOGHUB_BODY/, { within: 30_000 });
+      await eventually(() => logsOf(service).length === 2, { what: "second log", within: 20_000 });
+      await client.end();
+      assert.deepEqual(logsOf(service).map(fieldsOf), [{ level: "info", text: "Hello" }, { n: "1" }]);
+      assert.equal(groupsOf(service)[0]?.topic, "netcat");
+      assert.ok(!nodeRed.logs.join("\n").includes(service.key.secret));
+    } finally {
+      await nodeRed.stop();
+      await service.close();
+    }
   });
 });

@@ -8,7 +8,7 @@ const REGEX = { shownWhen: { property: "serializer", is: ["REGEX"] } };
 const WITH_TIME_FIELD = { shownWhen: { property: "serializer", is: ["JSON", "REGEX"] } };
 
 const properties = {
-  project: configNode("flume-loghub-project", { flumeKey: "project", required: true }),
+  project: configNode("flume-loghub-project", { flumeKey: "endpoint", required: true }),
   logstore: text("", { flumeKey: "logstore", required: true }),
   serializer: choice(["SIMPLE", "DELIMITED", "JSON", "REGEX"], "SIMPLE", { flumeKey: "serializer" }),
   fieldName: text("body", { flumeKey: "fieldName", required: true, ...SIMPLE }),

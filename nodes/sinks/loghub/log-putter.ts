@@ -56,7 +56,8 @@ export class LogPutter {
   readonly #ready: OpenGroup[] = [];
   readonly #stopped = new AbortController();
   readonly #quota = new Backoff(QUOTA_FIRST, QUOTA_MOST);
-  /** Nobody asks before, in `performance.now()`: the quota is one for all. */
+  /** Nobody asks between these, in `performance.now()`: the quota is one for all. */
+  #restFrom = 0;
   #restUntil = 0;
   #underWay = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -162,16 +163,24 @@ export class LogPutter {
     const { signal } = this.#stopped;
     for (let tries = 1; ; tries++) {
       await sleep(Math.max(0, this.#restUntil - performance.now()), signal);
+      const sentAt = performance.now();
       try {
         await this.#store.put({ bytes, logs: logs.length }, key, NEVER);
         this.#quota.reset();
         return;
       } catch (error) {
         const overQuota = isLogHubError(error) && error.code === "FLUME_LOGHUB_QUOTA";
-        if (overQuota) this.#restUntil = performance.now() + this.#quota.next() * (0.75 + Math.random() / 2);
+        if (overQuota) this.#rest(sentAt);
         if (!overQuota || tries >= QUOTA_TRIES || signal.aborted) throw error;
       }
     }
+  }
+
+  /** Requests that were under way together exceed a quota together: that makes the wait longer once only. */
+  #rest(sentAt: number): void {
+    if (sentAt < this.#restFrom) return;
+    this.#restFrom = performance.now();
+    this.#restUntil = this.#restFrom + this.#quota.next() * (0.75 + Math.random() / 2);
   }
 }
 
