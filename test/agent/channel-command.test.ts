@@ -1,9 +1,11 @@
 import { strict as assert } from "node:assert";
 import { spawnSync } from "node:child_process";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { batchOf } from "../../lib/engine/batch.js";
 import { copyHeaders, createEvent } from "../../lib/engine/event.js";
+import { loadKeys } from "../../nodes/channels/file/encryption-keys.js";
 import { HEADER_BYTES } from "../../nodes/channels/file/record.js";
 import { DATA_START } from "../../nodes/channels/file/segment.js";
 import { events, openChannel, put } from "../channels/file/support/channels.js";
@@ -114,6 +116,65 @@ describe("headrace channel", function () {
     const { channel } = await openChannel(dir().path);
     assert.equal(channel.size, 0);
     await channel.stop();
+  });
+
+  it("a folder without a channel is none: nothing is made there, and it is said", async () => {
+    const folder = dir().file("notes");
+    await mkdir(folder);
+    await writeFile(join(folder, "log-1.seg.bak"), "mine");
+    for (const command of ["inspect", "verify", "repair", "export", "drain"]) {
+      const { status, errors } = run("channel", command, folder);
+      assert.equal(status, 4, command);
+      assert.match(errors, /There is no file channel in .*notes.*\n.*\[FLUME_FILE_CHANNEL_NONE\]/, command);
+      assert.deepEqual(await readdir(folder), ["log-1.seg.bak"], command);
+    }
+  });
+
+  it("an output that is there already is left as it is, and nothing is taken", async () => {
+    await channelWithEvents();
+    const file = dir().file("precious");
+    await writeFile(file, "mine");
+    for (const command of ["export", "drain"]) {
+      const { status, errors } = run("channel", command, dir().path, "--output", file);
+      assert.equal(status, 4, command);
+      assert.match(errors, /EEXIST.*\n.*\[FLUME_OUTPUT_UNUSABLE\]/, command);
+    }
+    assert.equal(await readFile(file, "utf8"), "mine");
+    assert.deepEqual(lines(run("channel", "export", dir().path).out), waiting);
+  });
+
+  it("a log of a later version, or encrypted with a key that it was not given, is left as it is", async () => {
+    const key = "11".repeat(32);
+    const keys = dir().file("keys");
+    await writeFile(keys, `one=${key}\n`, { mode: 0o600 });
+    const { channel } = await openChannel(dir().path, {
+      keys: () => loadKeys({ active: "one", secret: "", file: keys }),
+    });
+    await put(channel, events(0, 3));
+    await channel.stop();
+    const before = await readdir(dir().file("data"));
+    for (const command of ["inspect", "verify", "repair", "export", "drain"]) {
+      const { status, errors } = run("channel", command, dir().path);
+      assert.equal(status, 4, command);
+      assert.match(errors, /"one".*\n.*\[FLUME_FILE_CHANNEL_KEY_MISSING\]/, command);
+    }
+    assert.deepEqual(await readdir(dir().file("data")), before);
+    assert.equal(lines(run("channel", "export", dir().path, "--keys", keys).out).length, 3);
+    assert.equal(run("channel", "drain", dir().path, "--keys", keys).status, 0);
+
+    const path = join(dir().file("data"), (await readdir(dir().file("data"))).find((name) => /^log-/.test(name)) ?? "");
+    const page = await readFile(path);
+    for (const at of [0, 2048]) {
+      page.writeUInt32LE(2, at + 8);
+      page.writeUInt32LE(crc32(page.subarray(at + 16, at + 512), crc32(page.subarray(at + 8, at + 12))), at + 12);
+    }
+    await writeFile(path, page);
+    for (const command of ["inspect", "verify", "repair", "export", "drain"]) {
+      const { status, errors } = run("channel", command, dir().path, "--keys", keys);
+      assert.equal(status, 4, command);
+      assert.match(errors, /\[FLUME_FILE_CHANNEL_NEWER\]/, command);
+    }
+    assert.deepEqual(await readFile(path), page);
   });
 
   it("keeps its hands off a channel that runs", async () => {

@@ -14,7 +14,10 @@ export async function drainChannel(storage: Storage, { format, output }: Channel
   return owned(storage, async () => {
     const opened = await openLog(storage, false);
     const { log, damage, events } = opened;
-    const out = await eventOutput(format, output);
+    const out = await eventOutput(format, output).catch(async (error: unknown) => {
+      await log.close(true);
+      throw error;
+    });
     let written = 0;
     try {
       while (written + opened.lost < events) {

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { open } from "node:fs/promises";
 import type { EventBatch } from "../../engine/batch.js";
+import { HeadraceError, reasonOf } from "../../engine/errors.js";
 import { contentOf, gathered } from "../../engine/content.js";
 import { avroEventFile } from "../../formats/avro-event-file.js";
 import type { FileBody } from "../../formats/file-format.js";
@@ -31,7 +32,9 @@ export async function eventOutput(format: "json" | "avro", file: string | undefi
       close: () => Promise.resolve(),
     };
   }
-  const handle = await open(file, "wx", 0o600);
+  const handle = await open(file, "wx", 0o600).catch((error: unknown) => {
+    throw new HeadraceError("FLUME_OUTPUT_UNUSABLE", { file, reason: reasonOf(error) }, error);
+  });
   return {
     write: async (batch) => {
       await handle.appendFile(await pieces(batch));

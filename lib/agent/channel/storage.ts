@@ -1,12 +1,13 @@
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type DirectoryLock, lockDirectory } from "../../../nodes/channels/file/directory-lock.js";
 import type { KeyRing } from "../../../nodes/channels/file/encryption.js";
 import { loadKeys } from "../../../nodes/channels/file/encryption-keys.js";
 import { noFailpoint } from "../../../nodes/channels/file/failpoints.js";
 import { realFileSystem } from "../../../nodes/channels/file/file-system.js";
+import { isSpareName, segmentId } from "../../../nodes/channels/file/segment.js";
 import { type Recovered, recover, type RecoverySettings } from "../../../nodes/channels/file/recovery.js";
-import { HeadraceError } from "../../engine/errors.js";
+import { HeadraceError, isHeadraceError, reasonOf } from "../../engine/errors.js";
 
 /** Where a channel keeps what it holds. */
 export interface Storage {
@@ -30,6 +31,7 @@ export async function findStorage(
     const data = join(path, "data");
     directories.push((await isDirectory(data)) ? data : path);
   }
+  await checkForChannel(directories);
   const beside = join(dirname(directories[0] as string), "checkpoint");
   return {
     directories,
@@ -38,14 +40,30 @@ export async function findStorage(
   };
 }
 
+/** A folder without a channel is no empty channel: somebody has mistyped a name, and must not get a new log there. */
+async function checkForChannel(directories: readonly string[]): Promise<void> {
+  const names = (await Promise.all(directories.map((directory) => readdir(directory)))).flat();
+  if (names.some((name) => segmentId(name) !== undefined || isSpareName(name))) return;
+  throw new HeadraceError("FLUME_FILE_CHANNEL_NONE", { directory: directories.join(", ") });
+}
+
 /** Runs `work` while no channel can open the directories. */
 export async function owned<T>(storage: Storage, work: () => Promise<T>): Promise<T> {
   const locks: DirectoryLock[] = [];
   try {
-    for (const directory of storage.directories) locks.push(await lockDirectory(directory));
+    for (const directory of storage.directories) locks.push(await lock(directory));
     return await work();
   } finally {
     for (const lock of locks) await lock.release();
+  }
+}
+
+async function lock(directory: string): Promise<DirectoryLock> {
+  try {
+    return await lockDirectory(directory);
+  } catch (error) {
+    if (isHeadraceError(error)) throw error;
+    throw new HeadraceError("FLUME_DIRECTORY_UNUSABLE", { directory, reason: reasonOf(error) }, error);
   }
 }
 
