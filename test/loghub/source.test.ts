@@ -103,7 +103,7 @@ describe("LogHub source against the emulator", function () {
     await begin(1);
     ledger.write(0, 3);
     const before = Math.floor(Date.now() / 1000);
-    const end = await source("end", { consumerGroup: "end", consumerPosition: "end" });
+    const end = await source("end", { consumerGroup: "end", consumerPosition: "end", checkpointInterval: 600_000 });
     const since = await source("since", {
       consumerGroup: "since",
       consumerPosition: "special",
@@ -113,6 +113,8 @@ describe("LogHub source against the emulator", function () {
     await eventually(() =>
       [end, since, old].every((one) => one.share?.held === 1 && one.counted("LogHubPullCount") > 1),
     );
+    const saved = service.history.checkpoints.entries.some((write) => write.group === "end");
+    assert.ok(saved, "the end is written down at once, not with the first interval");
     const later = ledger.write(0, 2);
     await eventually(() => end.ids.length === later.length && since.ids.length === later.length);
     assert.deepEqual(end.ids, later);
