@@ -56,7 +56,8 @@ describe("Log Service to a real HDFS, by the example", function () {
     ledger = new Ledger(service);
     userDir = await tempDir();
   });
-  afterEach(async () => {
+  afterEach(async function () {
+    if (this.currentTest?.state === "failed") console.error(nodeRed?.logs.slice(-15).join("\n"));
     await nodeRed?.kill();
     nodeRed = undefined;
     await service.close();
@@ -130,7 +131,7 @@ describe("Log Service to a real HDFS, by the example", function () {
   });
 
   it("is killed in the middle, with a file channel in place of the memory channel: every log at least once", async () => {
-    const channel = { type: "flume-file-channel", capacity: 100_000, minimumRequiredSpace: 0 };
+    const channel = { type: "flume-file-channel", capacity: 100_000, minimumRequiredSpace: 1_048_576 };
     write(20);
     await (await start()).deploy(await flow(channel));
     await arrived("before it is killed");
