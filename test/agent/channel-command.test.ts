@@ -143,6 +143,29 @@ describe("headrace channel", function () {
     assert.deepEqual(lines(run("channel", "export", dir().path).out), waiting);
   });
 
+  it("a reader that has had enough ends it, and nothing is taken that was not read", async () => {
+    const { channel } = await openChannel(dir().path);
+    for (let i = 0; i < 40; i++) await put(channel, events(i * 100, 100, 5000));
+    await channel.stop();
+    for (const command of ["export", "drain"]) {
+      const pipe = spawnSync("sh", [
+        "-c",
+        `"$0" "$@" | head -n 1; true`,
+        node24,
+        headrace,
+        "channel",
+        command,
+        dir().path,
+      ]);
+      assert.equal(lines(pipe.stdout.toString()).length, 1);
+      assert.match(pipe.stderr.toString(), /EPIPE.*\n.*\[FLUME_OUTPUT_UNUSABLE\]/, command);
+    }
+    const left = lines(run("channel", "export", dir().path, "--output", dir().file("rest")).out);
+    assert.deepEqual(left, []);
+    const rest = lines(await readFile(dir().file("rest"), "utf8")) as { body: string }[];
+    assert.equal(rest.length, 4000, "of a take that could not be written nothing is gone");
+  });
+
   it("a log of a later version, or encrypted with a key that it was not given, is left as it is", async () => {
     const key = "11".repeat(32);
     const keys = dir().file("keys");

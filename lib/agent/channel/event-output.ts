@@ -26,6 +26,8 @@ export async function eventOutput(format: "json" | "avro", file: string | undefi
     return written;
   };
   if (file === undefined) {
+    // Told of by the write that failed, too: whoever reads the pipe may have had enough.
+    process.stdout.on("error", () => undefined);
     return {
       write: async (batch) => writeOut(await pieces(batch)),
       flush: () => Promise.resolve(),
@@ -33,7 +35,7 @@ export async function eventOutput(format: "json" | "avro", file: string | undefi
     };
   }
   const handle = await open(file, "wx", 0o600).catch((error: unknown) => {
-    throw new HeadraceError("FLUME_OUTPUT_UNUSABLE", { file, reason: reasonOf(error) }, error);
+    throw unusable(file, error);
   });
   return {
     write: async (batch) => {
@@ -44,10 +46,14 @@ export async function eventOutput(format: "json" | "avro", file: string | undefi
   };
 }
 
+function unusable(file: string, error: unknown): HeadraceError {
+  return new HeadraceError("FLUME_OUTPUT_UNUSABLE", { file, reason: reasonOf(error) }, error);
+}
+
 function writeOut(bytes: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(bytes, (error) => {
-      if (error) reject(error);
+      if (error) reject(unusable("-", error));
       else resolve();
     });
   });
