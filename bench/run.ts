@@ -3,12 +3,14 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { cleanUpLeftovers } from "../test/support/cleanup";
 import { type Bar, type Bench, type BenchOptions, flumeAvailable } from "./bench";
+import { databaseChannel } from "./database-channel";
 import { fairness } from "./fairness";
 import { fileChannel } from "./file-channel";
 import { hdfs } from "./hdfs";
 import { interceptors } from "./interceptors";
 import { watchOthers } from "./measure/quietness";
 import { kafka } from "./kafka";
+import { loghub } from "./loghub";
 import { logHubSource } from "./loghub-source";
 import { memory } from "./memory";
 import { ceiling, netcat } from "./netcat";
@@ -24,6 +26,7 @@ const benches: Readonly<Record<string, Bench>> = {
   fairness,
   memory,
   "file-channel": fileChannel,
+  "database-channel": databaseChannel,
   hdfs,
   kafka,
   "loghub-source": logHubSource,
