@@ -54,14 +54,18 @@ type LogHubCounterName =
   /** Places to go on from that the service had deleted, and the time that was passed over because of that. */
   | "LogHubCursorExpiredCount"
   | "LogHubSkippedSeconds";
-/** Ours, beside Flume's: what left by a dead-letter port, was dropped by choice, or missed by an optional channel. */
+/**
+ * Ours, beside Flume's: what left by a dead-letter port, was dropped by choice, or missed by an optional channel; and
+ * messages that ordinary nodes behind a node sent for events that were done with.
+ */
 export type CounterName =
   | (typeof COUNTER_NAMES)[CounterGroup][number]
   | KafkaCounterName
   | LogHubCounterName
   | "EventDeadLetterCount"
   | "EventDropCount"
-  | "EventOptionalMissCount";
+  | "EventOptionalMissCount"
+  | "LateSendCount";
 
 /** Counts of one component. Kept while its node stays in the flow. */
 export class Counters {

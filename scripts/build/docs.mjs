@@ -1,4 +1,4 @@
-import { DURABILITY_MARK, durabilityText, propertyEntries, TABLE_MARK } from "./help.mjs";
+import { DURABILITY_MARK, durabilityText, helpText, propertyEntries, TABLE_MARK } from "./help.mjs";
 import { textAt } from "./texts.mjs";
 
 /**
@@ -18,8 +18,7 @@ export function referencePage(declaration, catalogue, engine) {
   const entries = propertyEntries(declaration, catalogue, engine);
   const heading = `### ${textAt(catalogue.shared, "help", "properties")}`;
   const table = [heading, "", ...tableLines(entries, catalogue), ...entries.flatMap((e) => childTables(e, catalogue))];
-  const body = catalogue
-    .help(declaration.type)
+  const body = helpText(declaration, catalogue, engine)
     .replace(TABLE_MARK, () => table.join("\n").trimEnd())
     .replace(DURABILITY_MARK, () => durabilityText(declaration, catalogue));
   return [

@@ -148,6 +148,28 @@ function withUnit(value, unit, catalogue) {
   return unit ? `${number} ${textAt(catalogue.shared, "units", unit)}` : number;
 }
 
+/** The last section, which stays last; the same heading level in all languages. */
+const REFERENCES = /\n### [^\n]*\n+- \[[^]*$/;
+
+/**
+ * What was written by hand for a node. To that of nodes with outputs comes what holds for all wires to ordinary nodes.
+ * @param {Declaration} declaration
+ * @param {Catalogue} catalogue
+ * @param {typeof import("../../lib/engine/common-properties.js")} engine
+ */
+export function helpText(declaration, catalogue, engine) {
+  const text = catalogue.help(declaration.type).trimEnd();
+  const properties = engine.nodeProperties(declaration);
+  const shared = [
+    ...("tracking" in properties ? [catalogue.help("headrace-ordinary-nodes")] : []),
+    ...("attemptsBeforeSplit" in properties ? [catalogue.help("headrace-failing-events")] : []),
+  ];
+  if (shared.length === 0) return text;
+  const addition = `\n\n${shared.map((part) => part.trim()).join("\n\n")}\n`;
+  const at = REFERENCES.exec(text)?.index ?? text.length;
+  return `${text.slice(0, at).trimEnd()}${addition}${text.slice(at)}`;
+}
+
 /** @param {string} text */
 const escapeHtml = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 /** @param {string} text */
@@ -163,8 +185,7 @@ export function helpHtml(declaration, catalogue, engine) {
   const entries = propertyEntries(declaration, catalogue, engine);
   const table = entries.length > 0 ? definitionList(entries, catalogue) : textAt(catalogue.shared, "help", "none");
   const heading = `### ${textAt(catalogue.shared, "help", "properties")}`;
-  const text = catalogue
-    .help(declaration.type)
+  const text = helpText(declaration, catalogue, engine)
     .replace(TABLE_MARK, () => `${heading}\n\n${table}`)
     .replace(DURABILITY_MARK, () => durabilityText(declaration, catalogue));
   return `<script type="text/markdown" data-help-name="${declaration.type}">\n${text.trim()}\n</script>\n`;

@@ -58,7 +58,7 @@ export class FlowRuntime {
   }
 
   /** What following messages through ordinary nodes keeps now. */
-  get tracking(): { size: number; installed: boolean } {
+  get tracking(): FlowWiring["tracking"] {
     return this.#wiring.tracking;
   }
 

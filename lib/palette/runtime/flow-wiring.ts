@@ -6,6 +6,7 @@ import type { LiveNode } from "./live-node.js";
 import type { NodeFace } from "./node-face.js";
 import type { NodeRed, RedNode } from "./node-red.js";
 import { DebugInlet, type HandOver, OrdinaryInlet } from "./ordinary-inlet.js";
+import type { MessageTracker } from "./tracking/message-tracker.js";
 import type { PathLabel } from "./tracking/path-labels.js";
 import { TrackedInlet, type TrackingSettings } from "./tracking/tracked-inlet.js";
 import { TrackedPaths } from "./tracking/tracked-paths.js";
@@ -39,9 +40,8 @@ export class FlowWiring {
     this.#tracked = new TrackedPaths(red, phase);
   }
 
-  get tracking(): { size: number; installed: boolean } {
-    const { size, installed } = this.#tracked.tracker;
-    return { size, installed };
+  get tracking(): Pick<MessageTracker, "size" | "events" | "installed"> {
+    return this.#tracked.tracker;
   }
 
   onCycle(id: string): boolean {
@@ -60,6 +60,11 @@ export class FlowWiring {
       if (label) return label;
     }
     return "tracked";
+  }
+
+  /** Messages that came too late behind the wires of a node. */
+  lateSends(id: string): number {
+    return this.#tracked.lateSends((this.#paths.get(id) ?? []).map(({ target }) => target));
   }
 
   showInvalid(face: NodeFace): void {
@@ -103,6 +108,7 @@ export class FlowWiring {
           inlets.push(inlet);
           if (target.type === "debug") continue;
           this.#paths.set(node.id, [...(this.#paths.get(node.id) ?? []), { target, inlet }]);
+          node.face.counters.gauge("LateSendCount", () => this.lateSends(node.id));
         }
         node.ports[port]?.set(inlets, wired);
       }
@@ -136,7 +142,9 @@ export class FlowWiring {
 
   #newInlet(from: HandOver, target: RedNode, tracking: TrackingSettings): Inlet {
     if (target.type === "debug") return new DebugInlet(from, target);
-    if (tracking.mode === "handOver" || !this.#tracked.possible(target)) return new OrdinaryInlet(from, target);
+    if (tracking.mode === "handOver" || !this.#tracked.possible(target)) {
+      return new OrdinaryInlet(from, target, () => this.#tracked.takesOneByOne(target));
+    }
     return new TrackedInlet(from, target, tracking, this.#tracked);
   }
 

@@ -44,13 +44,16 @@ export class OrdinaryInlet implements Inlet {
   readonly maxInFlight = 1;
   readonly #from: HandOver;
   readonly #target: RedNode;
+  readonly #oneByOne: () => boolean;
   /** The batch before, until all of it is handed over: a source may have several under way, in order. */
   #before: Promise<unknown> = Promise.resolve();
 
-  constructor(from: HandOver, target: RedNode) {
+  /** `oneByOne`: a node on the path takes one message in each turn of the event loop. */
+  constructor(from: HandOver, target: RedNode, oneByOne: () => boolean) {
     this.id = `${from.node.id}:${from.port}>${target.id}`;
     this.#from = from;
     this.#target = target;
+    this.#oneByOne = oneByOne;
   }
 
   get closed(): boolean {
@@ -73,7 +76,7 @@ export class OrdinaryInlet implements Inlet {
     interrupted.get(batch)?.delete(this.id);
     while (at < batch.length) {
       if (!this.#from.phase.running) this.#interrupt(batch, at);
-      const end = Math.min(at + MESSAGES_PER_TURN, batch.length);
+      const end = Math.min(at + (this.#oneByOne() ? 1 : MESSAGES_PER_TURN), batch.length);
       for (let i = at; i < end; i++) {
         sendTo(this.#from, this.#target, messageOf(batch.at(i), this.#from.payload, this.#from.newId()));
       }

@@ -2,6 +2,7 @@ import type { FlowWiring } from "./flow-wiring.js";
 import { statusText } from "./language.js";
 import type { LiveNode } from "./live-node.js";
 import type { NodeStatus, RedNode } from "./node-red.js";
+import { shortNumber } from "./status-text.js";
 import type { PathLabel } from "./tracking/path-labels.js";
 
 /** Editors get each status as a message, without any merging, so once a second is the most. */
@@ -48,12 +49,15 @@ export class StatusBoard {
     const status = node.status(rate);
     const paths = this.#wiring.pathsOf(node.id);
     if (!paths) return status;
-    const promise = paths === "tracked" ? statusText("tracked") : bestEffortText(paths);
+    const promise =
+      paths === "tracked" ? statusText("tracked") : bestEffortText(paths, this.#wiring.lateSends(node.id));
     return { ...status, text: `${status.text ?? ""} ${promise}` };
   }
 }
 
-/** "best effort: trigger": the node that makes the path so. */
-function bestEffortText({ reason, node }: PathLabel): string {
-  return reason === "handOver" ? statusText("bestEffort") : `${statusText("bestEffort")}: ${node.name || node.type}`;
+/** "best effort: trigger (12 late)": the node that makes the path so, and messages that came too late. */
+function bestEffortText({ reason, node }: PathLabel, late: number): string {
+  if (reason === "handOver") return statusText("bestEffort");
+  const counted = late > 0 ? ` (${shortNumber(late)} ${statusText("late")})` : "";
+  return `${statusText("bestEffort")}: ${node.name || node.type}${counted}`;
 }

@@ -10,7 +10,7 @@ export function durationText(seconds: number): string {
   return seconds < 360_000 ? `${Math.round(seconds / 3_600)}h` : `${Math.round(seconds / 86_400)}d`;
 }
 
-function shortNumber(value: number): string {
+export function shortNumber(value: number): string {
   if (value >= 999_950) return `${(value / 1_000_000).toFixed(1)}M`;
   if (value >= 9_950) return `${(value / 1000).toFixed(value < 99_950 ? 1 : 0)}k`;
   return String(Math.round(value));

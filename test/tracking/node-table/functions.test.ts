@@ -98,7 +98,7 @@ const cases: readonly NodeCase[] = [
     ],
     feed: { ...dropping, batches: 5 },
     check: () => undefined,
-    labelAfterwards: /best effort: hasty$/,
+    labelAfterwards: /best effort: hasty \(\d+ late\)$/,
   },
   {
     name: "keeps in context",

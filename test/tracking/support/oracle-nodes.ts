@@ -161,20 +161,55 @@ interface Request {
 interface Hooks {
   add(name: string, hook: (event: unknown) => unknown): void;
   remove(name: string): void;
+  has(name: string): boolean;
 }
 
 const HOOKS = ["onSend", "preRoute", "preDeliver", "onReceive", "onComplete"] as const;
+const ALL_HOOKS = [...HOOKS, "postDeliver", "postReceive"];
 let hooked = 0;
+/** By hooks that only watch. */
+const seen: string[] = [];
+
+interface HookEvent {
+  readonly msg: NodeMessage;
+  readonly source?: { readonly id: string };
+  readonly destination?: { readonly id: string };
+  readonly node?: { readonly id: string };
+}
+
+function note(hook: string, event: HookEvent): void {
+  const { msg, source, destination, node } = event;
+  // Each run has ids of its own.
+  const shown = JSON.stringify({ ...msg, _msgid: typeof msg["_msgid"] });
+  seen.push(`${hook} ${source?.id ?? ""}>${destination?.id ?? node?.id ?? ""} ${shown}`);
+}
+
+/** Two events of twenty batches do not get into a Switch the first time; nobody is told which ones. */
+function throwBeforeSwitch(hooks: Hooks): void {
+  const thrown = new Set<unknown>();
+  hooks.add("onReceive.foreign", (event) => {
+    const { msg, destination } = event as { msg: NodeMessage; destination: { node: RedNode } };
+    const { payload } = msg;
+    if (destination.node.type !== "switch" || !/:\d*5:0$/.test(String(payload)) || thrown.has(payload)) return;
+    thrown.add(payload);
+    hooked++;
+    throw new Error("a hook of another module");
+  });
+}
 
 /** Hooks of another module, each of which does what it should not to every seventh message. */
 function misbehave(hooks: Hooks, misbehaviour: Misbehaviour): void {
   hooks.remove("*.foreign");
   if (misbehaviour === "none") return;
+  if (misbehaviour === "throwBeforeSwitch") {
+    throwBeforeSwitch(hooks);
+    return;
+  }
   let calls = 0;
   for (const name of HOOKS) {
     // What has been done with cannot be tried again, so nobody may drop that for ever.
     const always = name === "onComplete";
-    hooks.add(`${name}.foreign`, (_event) => {
+    hooks.add(`${name}.foreign`, (event) => {
       hooked++;
       const now = ++calls % 7 === 0 && calls < 700;
       switch (misbehaviour) {
@@ -182,6 +217,9 @@ function misbehave(hooks: Hooks, misbehaviour: Misbehaviour): void {
           return sleep(Math.random() * 3);
         case "drop":
           return now || always ? false : undefined;
+        case "watch":
+          for (const one of Array.isArray(event) ? (event as HookEvent[]) : [event as HookEvent]) note(name, one);
+          return undefined;
         case "throw":
           if (now || always) throw new Error("a hook of another module");
           return undefined;
@@ -225,6 +263,9 @@ export default (red: NodeRed): void => {
   }
   red.nodes.registerType("test-legacy", Legacy);
 
+  /** Events under way at the beginning of each deploy. */
+  const caught: number[] = [];
+  red.events.on("flows:stopping", () => void caught.push(flowRuntime(red).tracking.events));
   const admin = red.httpAdmin as unknown as Admin;
   admin.post("/oracle/feed", ({ body }, response) => {
     channels.get(body.channel)?.feed(body);
@@ -237,10 +278,29 @@ export default (red: NodeRed): void => {
   admin.post("/oracle/forget", (_request, response) => {
     written.clear();
     hooked = 0;
+    seen.length = 0;
+    caught.length = 0;
     sinks.clear();
     for (const one of channels.values())
       for (const list of [one.premature, one.rolledBack, one.committed]) list.length = 0;
     response.json({});
+  });
+  admin.get("/oracle/seen", (_request, response) => response.json(seen));
+  admin.get("/oracle/shapes", (_request, response) => {
+    const shapes: Record<string, unknown> = {};
+    red.nodes.eachNode?.(({ id }) => {
+      const node = red.nodes.getNode(id);
+      if (!node) return;
+      const { outstandingTimers = [] } = node as RedNode & { outstandingTimers?: unknown[] };
+      shapes[id] = {
+        node: Object.getOwnPropertyNames(node).toSorted(),
+        // Node-RED gives each node a `send` of its own when it is wired.
+        send: String(node.send),
+        flow: Object.getOwnPropertyNames(node._flow).toSorted(),
+        timers: Object.getOwnPropertyNames(outstandingTimers),
+      };
+    });
+    response.json(shapes);
   });
   admin.get("/oracle", (_request, response) => {
     const { size, installed } = flowRuntime(red).tracking;
@@ -255,7 +315,9 @@ export default (red: NodeRed): void => {
       sinks: Object.fromEntries([...sinks].map(([id, seen]) => [id, Object.fromEntries(seen)])),
       kept: size,
       hooked,
+      caught,
       installed,
+      hooks: ALL_HOOKS.filter((name) => (red as NodeRed & { hooks: Hooks }).hooks.has(name)),
     } satisfies OracleReport);
   });
 };

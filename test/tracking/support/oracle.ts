@@ -15,7 +15,7 @@ export interface Feed {
 }
 
 /** What another module's hooks do to messages. */
-export type Misbehaviour = "none" | "delay" | "drop" | "throw";
+export type Misbehaviour = "none" | "delay" | "drop" | "throw" | "watch" | "throwBeforeSwitch";
 
 export interface OracleReport {
   readonly channels: Readonly<
@@ -36,8 +36,12 @@ export interface OracleReport {
   readonly kept: number;
   /** How often another module's hooks were called. */
   readonly hooked: number;
+  /** Events under way at the beginning of each deploy. */
+  readonly caught: readonly number[];
   /** Whether the hooks are there. */
   readonly installed: boolean;
+  /** Hooks of the message path that anybody has registered. */
+  readonly hooks: readonly string[];
 }
 
 type Settings = Readonly<Record<string, unknown>>;
@@ -109,6 +113,16 @@ export class Oracle {
 
   async misbehave(misbehaviour: Misbehaviour): Promise<void> {
     await this.nodeRed.adminPost("/oracle/hooks", { misbehaviour });
+  }
+
+  /** What hooks that only watch have seen, without order: hook, nodes, and the message as JSON. */
+  async seen(): Promise<readonly string[]> {
+    return (await this.nodeRed.adminGet<string[]>("/oracle/seen")).toSorted();
+  }
+
+  /** Own properties of every node and flow object, to compare what they are with what they were. */
+  async shapes(): Promise<Readonly<Record<string, unknown>>> {
+    return await this.nodeRed.adminGet("/oracle/shapes");
   }
 
   async report(): Promise<OracleReport> {

@@ -68,6 +68,11 @@ export class MessageTracker {
     return this.#records.size + this.#deliveries.size;
   }
 
+  /** Events under way. */
+  get events(): number {
+    return this.#records.events;
+  }
+
   lateSends(node: RedNode): number {
     return this.#late.of(node);
   }
@@ -258,7 +263,8 @@ export class MessageTracker {
       // It may still call done(), or not.
       setImmediate(() => setImmediate(() => this.#deliveries.end(delivery)));
     }
-    contact.switchTurns?.handled();
+    // Without a message a hook has thrown: before the handler, which then has not had it, or after it.
+    if (isMessage(message)) contact.switchTurns?.handled();
     return failure;
   }
 
@@ -267,10 +273,10 @@ export class MessageTracker {
     message: unknown,
   ): readonly { record: EventRecord; delivery?: MessageDelivery | undefined }[] {
     // Without a message it is a line in the log.
-    if (typeof message !== "object" || message === null) return [];
-    const exact = contact.open.get(message as NodeMessage);
+    if (!isMessage(message)) return [];
+    const exact = contact.open.get(message);
     if (exact) return [{ record: exact.record, delivery: exact }];
-    const record = this.#openRecordOn(message as NodeMessage);
+    const record = this.#openRecordOn(message);
     if (record) {
       const delivery = [...contact.open.values()].find((one) => one.record === record);
       // A Function has more to say: its `done` comes by itself.
@@ -417,6 +423,10 @@ export class MessageTracker {
     this.#records.fail(record, failure);
     return failure;
   }
+}
+
+function isMessage(given: unknown): given is NodeMessage {
+  return typeof given === "object" && given !== null;
 }
 
 function nodeFailed(node: RedNode, error: unknown): HeadraceError {

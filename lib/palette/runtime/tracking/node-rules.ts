@@ -23,6 +23,11 @@ export function endingOf(red: NodeRed, node: RedNode): Ending {
   return "send";
 }
 
+/** 10-switch.js, processMessageQueue: one message in each turn of the event loop, the others in a queue without a bound. */
+export function takesOneByOne(node: RedNode): boolean {
+  return node.type === "switch";
+}
+
 /** 17-split.js: what it sends stands for all messages that it completes in the same turn. Batch and Sort send the originals. */
 export function joins(node: RedNode): boolean {
   return node.type === "join";

@@ -31,14 +31,19 @@ export class PathLabels {
     this.#paths = new WeakMap();
   }
 
-  /** Undefined when the path from `target` on is tracked. */
-  of(target: RedNode): PathLabel | undefined {
+  /** Every ordinary node that messages can come to from `target` on, itself included. */
+  nodesOf(target: RedNode): readonly RedNode[] {
     let nodes = this.#paths.get(target);
     if (!nodes) {
       nodes = nodesFrom(target);
       this.#paths.set(target, nodes);
     }
-    for (const node of nodes) {
+    return nodes;
+  }
+
+  /** Undefined when the path from `target` on is tracked. */
+  of(target: RedNode): PathLabel | undefined {
+    for (const node of this.nodesOf(target)) {
       const reason = this.#seen.get(node) ?? bestEffortReason(this.#red, node);
       if (reason) return { reason, node };
     }

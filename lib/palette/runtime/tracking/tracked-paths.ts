@@ -3,6 +3,7 @@ import type { DeployPhase } from "../deploy-phase.js";
 import type { NodeRed, RedNode } from "../node-red.js";
 import { MessageTracker } from "./message-tracker.js";
 import { missingInternal } from "./node-internals.js";
+import { takesOneByOne } from "./node-rules.js";
 import { type PathLabel, PathLabels } from "./path-labels.js";
 import type { TrackedBatch } from "./tracked-batch.js";
 import type { TrackedInlet } from "./tracked-inlet.js";
@@ -40,6 +41,19 @@ export class TrackedPaths {
   /** What a wire to `target` promises now. */
   labelOf(target: RedNode): PathLabel | undefined {
     return this.#labels.of(target);
+  }
+
+  /** Whether messages handed over to `target` at full speed would pile up behind it. */
+  takesOneByOne(target: RedNode): boolean {
+    return this.#labels.nodesOf(target).some(takesOneByOne);
+  }
+
+  /** Messages that nodes behind these wires have sent for events that were done with. */
+  lateSends(targets: readonly RedNode[]): number {
+    const nodes = new Set(targets.flatMap((target) => this.#labels.nodesOf(target)));
+    let late = 0;
+    for (const node of nodes) late += this.tracker.lateSends(node);
+    return late;
   }
 
   wiresChanged(): void {
