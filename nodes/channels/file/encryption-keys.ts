@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { HeadraceError, reasonOf } from "../../../lib/engine/errors.js";
+import { HeadraceError, isHeadraceError, reasonOf } from "../../../lib/engine/errors.js";
 import { KEY_BYTES, type KeyRing } from "./encryption.js";
 
 export interface KeySource {
@@ -25,12 +25,26 @@ export async function loadKeys(source: KeySource): Promise<KeyRing | undefined> 
   return keys.size > 0 ? { active: source.active, keys } : undefined;
 }
 
+/**
+ * How Java's key stores begin, by type. Flume's JCEKSFILE provider has one of the first. They are not read: the keys
+ * in them belong to Flume's own files, which this channel does not read either.
+ */
+const KEY_STORES: readonly [type: string, magic: Buffer][] = [
+  ["JCEKS", Buffer.from([0xce, 0xce, 0xce, 0xce])],
+  ["JKS", Buffer.from([0xfe, 0xed, 0xfe, 0xed])],
+  ["PKCS12", Buffer.from([0x30, 0x82])],
+];
+
 async function readKeyFile(file: string): Promise<string> {
   try {
     const { mode } = await stat(file);
+    const bytes = await readFile(file);
+    const store = KEY_STORES.find(([, magic]) => bytes.subarray(0, magic.length).equals(magic));
+    if (store) throw new HeadraceError("FLUME_FILE_CHANNEL_KEY_STORE", { file, type: store[0] });
     if (process.platform !== "win32" && (mode & 0o077) !== 0) throw new Error("others may read it; it must be 0600");
-    return await readFile(file, "utf8");
+    return bytes.toString("utf8");
   } catch (error) {
+    if (isHeadraceError(error)) throw error;
     throw new HeadraceError("FLUME_FILE_CHANNEL_KEY_FILE", { file, reason: reasonOf(error) }, error);
   }
 }

@@ -3,7 +3,7 @@ import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadKeys } from "../../../nodes/channels/file/encryption-keys.js";
 import { useTempDir } from "../../support/temp-dir.js";
-import { drain, events, openChannel, put } from "./support/channels.js";
+import { drain, events, openChannel, put, takeSome } from "./support/channels.js";
 
 const ONE = "11".repeat(32);
 const TWO = Buffer.alloc(32, 2).toString("base64");
@@ -66,6 +66,36 @@ describe("file channel with encryption", () => {
     await assert.rejects(loadKeys({ active: "one", secret: "", file }), { code: "FLUME_FILE_CHANNEL_KEY_FILE" });
     await chmod(file, 0o600);
     assert.equal((await loadKeys({ active: "one", secret: "", file }))?.keys.get("one")?.toString("hex"), ONE);
+  });
+
+  it("a key store of Java is told by its type, with what to do instead", async () => {
+    const file = dir().file("flume.keystore");
+    for (const [magic, type] of [
+      ["cececece00000002", "JCEKS"],
+      ["feedfeed00000002", "JKS"],
+      ["308203c30201", "PKCS12"],
+    ] as const) {
+      await writeFile(file, Buffer.from(magic, "hex"), { mode: 0o644 });
+      const refused = { code: "FLUME_FILE_CHANNEL_KEY_STORE", parameters: { file, type } };
+      await assert.rejects(loadKeys({ active: "one", secret: "", file }), refused);
+    }
+  });
+
+  it("a put while the key is rotated is encrypted with the new one, and a key may go when nothing needs it", async () => {
+    const both = `one=${ONE},two=${TWO}`;
+    const first = await openChannel(dir().path, keys("one", both));
+    await put(first.channel, events(0, 10));
+    await first.channel.stop();
+    const second = await openChannel(dir().path, keys("two", both));
+    await put(second.channel, events(10, 10));
+    const consumer = second.channel.connect({ id: "ten", maxLeases: 1 });
+    await (await takeSome(consumer, 10))?.commit();
+    await second.channel.stop();
+    // What was written with the first key has been taken; a start more, and no file of it is left.
+    await (await openChannel(dir().path, keys("two", both))).channel.stop();
+    const third = await openChannel(dir().path, keys("two", `two=${TWO}`));
+    assert.deepEqual(await drain(third.channel), range(10, 20));
+    await third.channel.stop();
   });
 
   it("what is no key is refused without being told", async () => {
