@@ -1,6 +1,7 @@
 // npm run counterpart -- kafka [--brokers 3] [--port 9092]
 // npm run counterpart -- hdfs [--name-nodes 2] [--data-nodes 3] [--append-delay 5] [--port 9870]
 // npm run counterpart -- loghub [--shards 4] [--logs 1000] [--port 8080]
+// npm run counterpart -- postgresql [--port 5432]
 // Starts a real server (or, of Log Service, the emulator that the tests use) on loopback for a person to point a flow at, prints its address, and stops it on Ctrl-C.
 import { parseArgs } from "node:util";
 import { fillWithLogs } from "../loghub/emulator/fill";
@@ -8,6 +9,7 @@ import { startLogService } from "../loghub/emulator/log-service";
 import { cleanUpLeftovers } from "../support/cleanup";
 import { startHdfs } from "./hdfs/cluster";
 import { startKafka } from "./kafka/broker";
+import { postgresqlUnavailable, startPostgresql } from "./postgresql/server";
 
 interface Options {
   readonly brokers: number;
@@ -51,6 +53,12 @@ const counterparts: Readonly<Record<string, Counterpart>> = {
       logs > 0 ? `${logs} logs are written each second.` : "It holds no logs: --logs 1000 writes as many each second.",
     ];
   },
+  async postgresql({ port }) {
+    const reason = await postgresqlUnavailable();
+    if (reason !== undefined) throw new Error(reason);
+    const server = await startPostgresql(port === undefined ? {} : { port });
+    return [`PostgreSQL: ${server.url}`, `User ${server.user}, no password.`];
+  },
 };
 
 const { values, positionals } = parseArgs({
@@ -71,6 +79,7 @@ async function main(): Promise<void> {
   if (!start) {
     console.error("npm run counterpart -- kafka [--brokers 3] [--port 9092]");
     console.error("npm run counterpart -- hdfs [--name-nodes 2] [--data-nodes 3] [--append-delay 5] [--port 9870]");
+    console.error("npm run counterpart -- postgresql [--port 5432]");
     console.error("npm run counterpart -- loghub [--shards 4] [--logs 1000] [--port 8080]");
     process.exitCode = 2;
     return;

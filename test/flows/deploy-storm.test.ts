@@ -82,7 +82,7 @@ const count = (senders: readonly Sender[]) => senders.reduce((sum, { acknowledge
 // Node-RED is the same to every channel: one that is closed and opened by a deploy is asked once.
 const setups = [
   ...supported.map((one) => ({ ...one, channel: "memory" })),
-  ...["file", "spillable"].flatMap((channel) =>
+  ...["file", "spillable", "database"].flatMap((channel) =>
     supported.filter(({ version }) => version === "5").map((one) => ({ ...one, channel })),
   ),
 ];
