@@ -193,7 +193,7 @@ describe("LogHub client", function () {
       assert.throws(settings({ accessKeyId: "" }), failsWith("FLUME_CONFIG_REQUIRED", field("accessKeyId")));
       assert.throws(settings({}, "a/b"), failsWith("FLUME_LOGHUB_SETTING", field("logstore")));
       assert.throws(
-        settings({ credentials: "address", credentialsUrl: "file:///etc/passwd" }),
+        settings({ credentialSource: "address", credentialsUrl: "file:///etc/passwd" }),
         failsWith("FLUME_LOGHUB_SETTING", field("credentialsUrl")),
       );
       if (!hasZstd) assert.throws(settings({ compression: "zstd" }), failsWith("FLUME_LOGHUB_CODEC_MISSING"));
@@ -383,7 +383,7 @@ describe("LogHub client", function () {
       const service = await start();
       const file = (await folder).file("credentials.json");
       await writeFile(file, asJson(service.issueToken(Date.now() + 600_000)));
-      const store = open(service, { credentials: "file", credentialsFile: file });
+      const store = open(service, { credentialSource: "file", credentialsFile: file });
       await store.shards(NEVER);
       // Nobody told that it would expire.
       for (const key of service.keys.values()) Object.assign(key, { tokenExpiresAt: Date.now() - 1 });

@@ -113,6 +113,26 @@ describe("LogHub source, failures of membership", function () {
     });
   }
 
+  it("4: it expires while the service answers nothing: told once, and the time that was passed over is counted", async () => {
+    const clock = clockAhead();
+    const { service, ledger, source } = await fixture({ shards: 1, ttl: 200, clock });
+    const reader = await source("a", { groupTimeout: 600 });
+    const first = ledger.write(0);
+    await eventually(() => reader.ids.length === 4, { what: "first logs" });
+    const fault = service.inject({ on: "PullLogs" }, faults.error(500, "InternalServerError"));
+    await eventually(() => fault.hits > 0, { what: "fault" });
+    ledger.write(0);
+    clock.ahead += 150_000;
+    const kept = ledger.write(0);
+    clock.ahead += 60_000;
+    fault.end();
+    await eventually(() => reader.ids.length === 8, { within: 40_000, what: "what is kept" });
+    assert.deepEqual(reader.ids, [...first, ...kept]);
+    assert.equal(reader.warned("FLUME_LOGHUB_POSITION_EXPIRED"), 1);
+    const skipped = reader.counted("LogHubSkippedSeconds");
+    assert.ok(skipped >= 150 && skipped < 200, `${skipped} s were passed over`);
+  });
+
   it("8: whose heartbeats are lost stops in time, its checkpoints are refused, and another goes on where it committed", async () => {
     const { service, ledger, source, emissions, allOut, held } = await fixture({ shards: 4 });
     const settings = { groupTimeout: 4, batchSize: 5 };
@@ -187,6 +207,33 @@ describe("LogHub source, failures of membership", function () {
       evicted.every(({ consumer }) => consumer === "b"),
       "only the one that left was given up",
     );
+  });
+
+  it("10: a shard moves when its old holder has delivered what it had in hand, not before", async () => {
+    const { service, ledger, source, emissions, allOut, held } = await fixture({ shards: 2 });
+    const a = await source("a", { groupTimeout: 30 });
+    ledger.write(0);
+    ledger.write(1);
+    await allOut();
+    let open = () => undefined as void;
+    a.outlet.gate = new Promise<void>((resolve) => (open = resolve));
+    ledger.write(0);
+    ledger.write(1);
+    await eventually(() => a.outlet.underWay === 2, { what: "deliveries under way" });
+    await source("b", { groupTimeout: 30 });
+    const { beats } = service.history;
+    const beatsSinceAsked = () =>
+      beats.entries.filter(({ consumer, reply }) => consumer === "a" && reply.length === 1).length;
+    await eventually(() => beatsSinceAsked() >= 3, { what: "heartbeats after it was asked to give one away" });
+    assert.deepEqual([...held()], [["a", 2]]);
+    a.outlet.gate = undefined;
+    open();
+    await eventually(() => held().get("b") === 1, { what: "hand-over" });
+    ledger.write(0);
+    ledger.write(1);
+    await allOut();
+    ledger.assertHeld(emissions());
+    ledger.assertExactlyOnce(emissions());
   });
 
   it("11: the same name comes back and has its shards at once", async () => {

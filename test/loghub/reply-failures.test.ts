@@ -147,7 +147,7 @@ describe("LogHub source, failures of replies", function () {
         return id;
       };
       const first = await write(Date.now() + 3_600_000);
-      const reader = await source("a", {}, { credentials: "file", credentialsFile: file });
+      const reader = await source("a", {}, { credentialSource: "file", credentialsFile: file });
       ledger.write(0);
       await allOut();
       // However often one is refused, credentials are fetched once in five seconds at most.

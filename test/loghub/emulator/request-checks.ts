@@ -129,7 +129,9 @@ const ISO_BASIC = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
 
 function timeOf(date: string | undefined): number {
   if (date === undefined) throw bad("MissingDate", "The Date header is missing, and x-log-date too");
-  const time = RFC_1123.test(date) ? Date.parse(date) : Date.parse(date.replace(ISO_BASIC, "$1-$2-$3T$4:$5:$6Z"));
+  // Only these two forms: Date.parse would understand others.
+  const iso = ISO_BASIC.test(date) ? date.replace(ISO_BASIC, "$1-$2-$3T$4:$5:$6Z") : "";
+  const time = Date.parse(RFC_1123.test(date) ? date : iso);
   if (Number.isNaN(time)) throw bad("InvalidDateFormat", `The date ${JSON.stringify(date)} is not understood`);
   return time;
 }
