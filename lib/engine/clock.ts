@@ -6,6 +6,7 @@ export interface Clock {
   after(milliseconds: number, run: () => void): () => void;
 }
 
+/** Its timers are steady, its time of day is not: it may be set, also back. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(milliseconds, run) {
@@ -13,3 +14,6 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** For how long things take, whatever happens to the time of day: `now` counts from the start of the process. */
+export const steadyClock: Clock = { now: () => performance.now(), after: systemClock.after };

@@ -1,5 +1,5 @@
 import type { Router, RoutingContext } from "../../../lib/engine/component.js";
-import { type Clock, systemClock } from "../../../lib/engine/clock.js";
+import { type Clock, steadyClock } from "../../../lib/engine/clock.js";
 import { CompetingInlet } from "./competing-inlet.js";
 import type { ProcessorSettings } from "./component.js";
 import { FailoverOrder } from "./failover-order.js";
@@ -7,14 +7,11 @@ import { LoadBalanceOrder } from "./load-balance-order.js";
 import { OrderedInlet, type SinkOrder } from "./ordered-inlet.js";
 import { SinkPorts } from "./sink-ports.js";
 
-/** Penalties must not grow when somebody sets the time of day back. */
-const STEADY_CLOCK: Clock = { now: () => performance.now(), after: systemClock.after };
-
-/** `clock` is replaced in tests. */
+/** `clock` is replaced in tests; penalties must not grow when somebody sets the time of day back. */
 export function createProcessor(
   settings: ProcessorSettings,
   context: RoutingContext,
-  clock: Clock = STEADY_CLOCK,
+  clock: Clock = steadyClock,
 ): Router {
   let running: { stop(): void } | undefined;
   return {

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../../lib/engine/clock.js";
+import { type Clock, steadyClock } from "../../../lib/engine/clock.js";
 import type { ComponentContext } from "../../../lib/engine/component.js";
 import type { Outlet, Source, SourceShare } from "../../../lib/engine/contracts.js";
 import { LogEvents } from "../../../lib/formats/log-groups/log-events.js";
@@ -17,12 +17,13 @@ const EXPIRY_SHOWN = 3_600_000;
 /** What stands behind a source: the service, and the time. */
 export interface LogHubSourceMeans {
   open(context: ComponentContext, logstore: string): LogStore;
+  /** Steady. */
   readonly clock: Clock;
 }
 
 const REAL: LogHubSourceMeans = {
   open: ({ shared }, logstore) => openLogStore(logStoreSettings(shared["project"], { logstore })),
-  clock: systemClock,
+  clock: steadyClock,
 };
 
 /** Reads a logstore as a member of a consumer group. Checkpoints are written after delivery. */
@@ -43,8 +44,8 @@ export class LogHubSource implements Source {
 
   get share(): SourceShare | undefined {
     if (!this.#running) return undefined;
-    const { held, lag, lastExpiry } = this.#running.consumer;
-    return { held, lag, expired: this.#means.clock.now() - lastExpiry < EXPIRY_SHOWN };
+    const { held, lag, sinceExpiry } = this.#running.consumer;
+    return { held, lag, expired: sinceExpiry < EXPIRY_SHOWN };
   }
 
   async start(out: Outlet): Promise<void> {
@@ -53,13 +54,14 @@ export class LogHubSource implements Source {
     const { clock } = this.#means;
     const { counters, log, id } = this.#context;
     const settings = consumerSettings(this.#settings, id);
-    const logs = new LogEvents(eventForm(this.#settings), () => clock.now());
+    const logs = new LogEvents(eventForm(this.#settings));
     const troubles = new Troubles((error) => this.#context.report(error));
     const delivery = new EventDelivery(this.#settings, out, counters, clock, troubles);
     const store = this.#means.open(this.#context, this.#settings.logstore);
     const consumer = new GroupConsumer(settings, {
       store,
       clock,
+      wallTime: Date.now,
       counters,
       log,
       troubles,

@@ -45,8 +45,10 @@ export class EventGathering {
     return Math.max(0, this.#since + this.#settings.batchDuration - this.#clock.now());
   }
 
-  /** Rejects never; false when a delivery was taken back: then this reply is not delivered, or not all of it. */
+  /** False when a delivery was taken back: then this reply is not delivered, or not all of it. Rejects where `events` throws. */
   async add(reply: Fetched): Promise<boolean> {
+    const earlier = this.#replies;
+    this.#replies = [...earlier, reply];
     const parts = this.#steps.events(reply.groups)[Symbol.iterator]();
     for (let part = parts.next(); !part.done; ) {
       while (turnIsOver()) await nextLoopTurn();
@@ -55,29 +57,25 @@ export class EventGathering {
       this.#wait(value);
       // The last part is all that may wait.
       const enough = this.#events >= this.#settings.batchSize || !part.done;
-      if (enough && !(await this.flush())) {
-        this.#replies.push(reply);
-        return false;
-      }
+      if (!enough) continue;
+      if (!(await this.#hand())) return false;
+      this.#settle(earlier.splice(0));
+      this.#replies = [reply];
     }
-    this.#replies.push(reply);
     return !reply.atEnd && this.#events > 0 ? true : await this.flush();
   }
 
   /** Hands on what waits; then it is accepted, and the replies it came from are delivered. */
   async flush(): Promise<boolean> {
-    if (this.#events > 0 && !(await this.#steps.deliver(joinBatches(this.#waiting)))) return false;
-    this.#waiting = [];
-    this.#events = 0;
-    for (const reply of this.#replies.splice(0)) {
-      this.#steps.delivered(reply);
-      reply.booking.release();
-    }
+    if (!(await this.#hand())) return false;
+    this.#settle(this.#replies.splice(0));
     return true;
   }
 
   /** What has not been handed on is left to whoever reads the shard next. */
   discard(): void {
+    this.#events = 0;
+    this.#waiting = [];
     for (const { booking } of this.#replies.splice(0)) booking.release();
   }
 
@@ -85,5 +83,19 @@ export class EventGathering {
     if (this.#events === 0) this.#since = this.#clock.now();
     this.#waiting.push(part);
     this.#events += part.length;
+  }
+
+  async #hand(): Promise<boolean> {
+    if (this.#events > 0 && !(await this.#steps.deliver(joinBatches(this.#waiting)))) return false;
+    this.#waiting = [];
+    this.#events = 0;
+    return true;
+  }
+
+  #settle(replies: readonly Fetched[]): void {
+    for (const reply of replies) {
+      this.#steps.delivered(reply);
+      reply.booking.release();
+    }
   }
 }

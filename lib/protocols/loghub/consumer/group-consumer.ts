@@ -34,6 +34,7 @@ export class GroupConsumer {
   #firstShards: ReadonlySet<number> | undefined;
   /** Where shards go on whose checkpoints were deleted with their group. */
   #remembered: ReadonlyMap<number, Cursor> = new Map();
+  /** When the group was there for the last time, in milliseconds since 1970. */
   #regroupedAt: number | undefined;
   #regrouping = false;
   /** It was made anew, and no heartbeat has been answered since. */
@@ -63,7 +64,7 @@ export class GroupConsumer {
     for (const { behindSince, dropped } of this.#consumers.values()) {
       if (behindSince !== undefined && !dropped) oldest = Math.min(oldest, behindSince);
     }
-    return Math.max(0, Math.round(this.#around.clock.now() / 1000 - oldest)) || 0;
+    return Math.max(0, Math.round(this.#around.wallTime() / 1000 - oldest));
   }
 
   /** Bytes of replies that are held in memory. */
@@ -71,9 +72,9 @@ export class GroupConsumer {
     return this.#budget.used;
   }
 
-  /** When a place to go on from was found expired, in milliseconds since 1970; -Infinity when never. */
-  get lastExpiry(): number {
-    return this.#lastExpiry;
+  /** Milliseconds since a place to go on from was found expired; Infinity when never. */
+  get sinceExpiry(): number {
+    return this.#around.clock.now() - this.#lastExpiry;
   }
 
   /**
@@ -226,7 +227,8 @@ export class GroupConsumer {
       if (position !== undefined && !dropped) remembered.set(shard, position);
     }
     this.#remembered = remembered;
-    if (!inARow) this.#regroupedAt = this.#membership?.lastAlive ?? this.#around.clock.now();
+    const { clock, wallTime } = this.#around;
+    if (!inARow) this.#regroupedAt = wallTime() - (clock.now() - (this.#membership?.lastAlive ?? clock.now()));
     this.#dropAll();
     if (inARow) this.#troubles.begins(WHERE, error);
     const wait = inARow ? this.#settings.heartbeatInterval : 0;

@@ -71,7 +71,7 @@ export class Membership {
     this.#retry = new RetryPlan(settings.interval);
   }
 
-  /** When this consumer was alive in the eyes of the service for the last time, in milliseconds since 1970. */
+  /** When this consumer was alive in the eyes of the service for the last time, by the clock. */
   get lastAlive(): number | undefined {
     return this.#lastAlive;
   }

@@ -38,7 +38,7 @@ export class PullPace {
     }
     // Not at the end, and yet nothing: the service passes over what it does not keep any more.
     if (!atEnd) return fetchInterval;
-    return linearBackoff(idleIncrement, idleMost, ++this.#empty);
+    return Math.max(fetchInterval, linearBackoff(idleIncrement, idleMost, ++this.#empty));
   }
 }
 

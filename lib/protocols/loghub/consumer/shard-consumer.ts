@@ -8,6 +8,9 @@ import { ShardCheckpoint } from "./shard-checkpoint.js";
 import { ShardPuller } from "./shard-puller.js";
 import { type ConsumerSettings, type ConsumerSurroundings, memberOf } from "./surroundings.js";
 
+/** In milliseconds. */
+const AFTER_FAULT = 5_000;
+
 /** What a shard's consumer is given by the group's. */
 export interface ShardCare {
   readonly settings: ConsumerSettings;
@@ -50,7 +53,7 @@ export class ShardConsumer {
     this.#care = care;
     this.#delivering = `delivery of shard ${shard}`;
     this.#saving = `checkpoint of shard ${shard}`;
-    this.ended = this.#run();
+    this.ended = this.#run().catch((error: unknown) => this.#broke(error));
   }
 
   /** How far it is delivered; undefined before it is known. */
@@ -112,7 +115,6 @@ export class ShardConsumer {
       expired: (seconds) => this.#care.expired(this.shard, seconds),
     });
     await this.#readOn(puller, this.#gathering(checkpoint));
-    this.#finishing.abort();
     if (!this.#dropped) await checkpoint.flush();
     checkpoint.close();
     around.troubles.ends(this.#saving);
@@ -122,18 +124,30 @@ export class ShardConsumer {
   async #readOn(puller: ShardPuller, gathering: EventGathering): Promise<void> {
     const { signal } = this.#finishing;
     let ahead = puller.next(signal);
-    for (let going = true; going; ) {
-      const reply = await this.#within(gathering.due, ahead);
-      if (reply) {
-        ahead = puller.next(signal);
-        if (reply.groups.length > 0) this.#behindSince ??= reply.receivedAt;
-        going = await gathering.add(reply);
-      } else going = (await gathering.flush()) && !signal.aborted;
+    try {
+      for (let going = true; going; ) {
+        const reply = await this.#within(gathering.due, ahead);
+        if (reply) {
+          ahead = puller.next(signal);
+          if (reply.groups.length > 0) this.#behindSince ??= reply.receivedAt;
+          going = await gathering.add(reply);
+        } else going = (await gathering.flush()) && !signal.aborted;
+      }
+    } finally {
+      this.#finishing.abort();
+      gathering.discard();
+      // Read again by whoever comes next.
+      (await ahead)?.booking.release();
     }
-    this.#finishing.abort();
-    gathering.discard();
-    // Read again by whoever comes next.
-    (await ahead)?.booking.release();
+  }
+
+  /** A fault of ours: it is told, and the shard begins again at its checkpoint after a while. */
+  async #broke(error: unknown): Promise<void> {
+    const { troubles, clock } = this.#care.around;
+    this.#checkpoint?.close();
+    troubles.begins(this.#delivering, error);
+    await sleep(AFTER_FAULT, this.#withdrawn.signal, clock);
+    troubles.ends(this.#delivering);
   }
 
   /** What comes within the time, or at all when there is none. */

@@ -33,7 +33,10 @@ export interface ConsumerSettings {
 /** Where what is read goes to, and where all is told that a person should know. */
 export interface ConsumerSurroundings {
   readonly store: LogStore;
+  /** Steady: how long things take must not depend on somebody setting the time of day. */
   readonly clock: Clock;
+  /** The time of day, in milliseconds since 1970. */
+  wallTime(): number;
   readonly counters: Counters;
   readonly log: Logger;
   readonly troubles: Troubles;
