@@ -15,8 +15,13 @@ export interface Script {
 
 /** Runs one of the scripts in load/ in a process of its own. */
 export function startScript(name: string, ...args: readonly (string | number)[]): Script {
+  return startScriptOn(node24, name, ...args);
+}
+
+/** The same on another Node.js. */
+export function startScriptOn(node: string, name: string, ...args: readonly (string | number)[]): Script {
   const file = join(__dirname, "..", "load", `${name}.js`);
-  const child = spawn(node24, [file, ...args.map(String)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(node, [file, ...args.map(String)], { stdio: ["ignore", "pipe", "inherit"] });
   const lines = new Lines();
   child.stdout.setEncoding("utf8").on("data", (piece: string) => lines.push(piece));
   const closed = new Promise<number | null>((resolve, reject) => {

@@ -15,7 +15,7 @@ interface ProjectSettings {
   readonly project: string;
   readonly region: string;
   readonly signature: (typeof SIGNATURES)[number];
-  readonly credentials: (typeof CREDENTIAL_KINDS)[number];
+  readonly credentialSource: (typeof CREDENTIAL_KINDS)[number];
   readonly accessKeyId: string;
   readonly accessKey: string;
   readonly securityToken: string;
@@ -78,7 +78,7 @@ function signingOf({ signature, region: given }: ProjectSettings, endpoint: Endp
 
 function credentialsOf(settings: ProjectSettings): CredentialsProvider {
   const { accessKeyId, accessKey, securityToken, credentialsFile, credentialsUrl } = settings;
-  switch (settings.credentials) {
+  switch (settings.credentialSource) {
     case "keys":
       if (accessKeyId.trim() === "") throw new HeadraceError("FLUME_CONFIG_REQUIRED", { field: "accessKeyId" });
       if (accessKey.trim() === "") throw new HeadraceError("FLUME_CONFIG_REQUIRED", { field: "accessKey" });

@@ -3,19 +3,19 @@ import { choice, configNode, number, secret, text } from "../../../lib/engine/pr
 import { LOGHUB_COMPRESSIONS } from "../../../lib/protocols/loghub/compression-names.js";
 import { CREDENTIAL_KINDS, SIGNATURES } from "../../../lib/protocols/loghub/project-choices.js";
 
-const KEYS = { shownWhen: { property: "credentials", is: ["keys"] } };
+const KEYS = { shownWhen: { property: "credentialSource", is: ["keys"] } };
 
 const properties = {
   endpoint: text("", { flumeKey: "endpoint", required: true }),
   project: text("", { flumeKey: "project", required: true }),
-  credentials: choice(CREDENTIAL_KINDS, "keys"),
+  credentialSource: choice(CREDENTIAL_KINDS, "keys"),
   accessKeyId: secret({ flumeKey: "accessKeyId", ...KEYS }),
   accessKey: secret({ flumeKey: "accessKey", ...KEYS }),
   securityToken: secret(KEYS),
-  credentialsFile: text("", { required: true, shownWhen: { property: "credentials", is: ["file"] } }),
+  credentialsFile: text("", { required: true, shownWhen: { property: "credentialSource", is: ["file"] } }),
   credentialsUrl: text("http://100.100.100.200/latest/meta-data/ram/security-credentials/", {
     required: true,
-    shownWhen: { property: "credentials", is: ["address"] },
+    shownWhen: { property: "credentialSource", is: ["address"] },
   }),
   tls: configNode("tls-config"),
   /** Empty: from the endpoint. */
