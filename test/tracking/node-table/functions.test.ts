@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { delay, javascript } from "../support/core-nodes.js";
-import { describeNodeCases, dropping, type NodeCase } from "../support/node-cases.js";
+import { bothLines, describeNodeCases, dropping, type NodeCase } from "../support/node-cases.js";
 import { core, oracleSink } from "../support/oracle.js";
 
 const cases: readonly NodeCase[] = [
@@ -127,4 +127,10 @@ const cases: readonly NodeCase[] = [
   },
 ];
 
-describeNodeCases("Function", cases, { settings: { functionExternalModules: true, functionTimeout: 0 } });
+const settings = { functionExternalModules: true, functionTimeout: 0 };
+
+describeNodeCases("Function", cases, { settings });
+describeNodeCases("Function, messages delivered at once", cases, {
+  settings: { ...settings, runtimeSyncDelivery: true },
+  on: bothLines,
+});

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { catchAll } from "../../support/flow-nodes.js";
 import type { FlowNode } from "../../support/node-red.js";
 import { change, delay, javascript, join, route, rule, split } from "../support/core-nodes.js";
-import { describeNodeCases, dropping, type NodeCase } from "../support/node-cases.js";
+import { bothLines, describeNodeCases, dropping, type NodeCase } from "../support/node-cases.js";
 import { core, oracleSink } from "../support/oracle.js";
 
 const cases: readonly NodeCase[] = [
@@ -226,7 +226,13 @@ const subflows: readonly FlowNode[] = [
   inSubflow(core("subflow:sf", "oi", [[]]), "outer"),
 ];
 
-describeNodeCases("nodes that route", cases, {
+const settings = {
+  contextStorage: { default: { module: "memory" }, files: { module: "localfilesystem" } },
+};
+
+describeNodeCases("nodes that route", cases, { shared: subflows, settings });
+describeNodeCases("nodes that route, messages delivered at once", cases, {
   shared: subflows,
-  settings: { contextStorage: { default: { module: "memory" }, files: { module: "localfilesystem" } } },
+  settings: { ...settings, runtimeSyncDelivery: true },
+  on: bothLines,
 });

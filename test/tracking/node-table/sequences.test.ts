@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { batch, delay, javascript, join, split } from "../support/core-nodes.js";
-import { describeNodeCases, type NodeCase } from "../support/node-cases.js";
+import { bothLines, describeNodeCases, type NodeCase } from "../support/node-cases.js";
 import { core, oracleSink } from "../support/oracle.js";
 
 const threeParts = { text: "{id}-x-y" };
@@ -123,3 +123,7 @@ const cases: readonly NodeCase[] = [
 ];
 
 describeNodeCases("nodes of sequences", cases);
+describeNodeCases("nodes of sequences, messages delivered at once", cases, {
+  settings: { runtimeSyncDelivery: true },
+  on: bothLines,
+});

@@ -63,6 +63,9 @@ function reportOf(report: OracleReport, number: number, fed: number): CaseReport
   };
 }
 
+/** Each Node-RED line once. */
+export const bothLines = [{ version: "5" }, { version: "4.1" }] as const;
+
 interface Surroundings {
   /** Subflows and configuration nodes that cases share. */
   readonly shared?: readonly FlowNode[];
