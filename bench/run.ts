@@ -29,6 +29,7 @@ const benches: Readonly<Record<string, Bench>> = {
   "database-channel": databaseChannel,
   hdfs,
   kafka,
+  loghub,
   "loghub-source": logHubSource,
   tracking,
 };
