@@ -85,6 +85,8 @@ export function refusal(operation: string, path: string, status: number, body: B
   }
   if (exception !== undefined && ASK_ANOTHER.has(exception)) return make("FLUME_HDFS_STANDBY");
   if (exception !== undefined && NOT_ALLOWED.has(exception)) return make("FLUME_HDFS_NOT_ALLOWED");
+  // What a name node says before a write when none is up, or none has room for a block.
+  if (/Failed to find datanode/.test(reason)) return make("FLUME_HDFS_NO_DATA_NODE");
   // The second is what a name node says when no data node has room for a block.
   if ((exception !== undefined && NO_ROOM.has(exception)) || /could only be written to 0 of/.test(reason)) {
     return make("FLUME_HDFS_NO_ROOM");

@@ -82,7 +82,10 @@ export class HdfsFile {
         break;
       } catch (error) {
         if (await this.#cameThrough(error)) break;
-        if (tries >= MOST_TRIES || this.#around.stopping.aborted) throw withoutTrace(error);
+        if (tries < MOST_TRIES && !this.#around.stopping.aborted) continue;
+        // A data node whose disk was full may never again take more into a file that it has, though it takes new ones.
+        if (this.#length > 0) this.#broken = true;
+        throw withoutTrace(error);
       }
     }
     this.#length = this.#intended;

@@ -238,7 +238,7 @@ class HdfsServer implements HdfsCluster {
     const from = this.#lines.all.length;
     this.#java?.stdin?.write(`${command}\n`);
     const matches = (line: string) => line === `HDFS-DONE ${command}` || line.startsWith(`HDFS-FAILED ${command}`);
-    const answer = await this.#lines.find(matches, from, 60_000, `end of "${command}"`);
+    const answer = await this.#lines.find(matches, from, 120_000, `end of "${command}"`);
     if (answer.startsWith("HDFS-FAILED")) throw new Error(answer);
   }
 }
