@@ -184,11 +184,30 @@ describe("file channel on a bad day", function () {
   it("a directory that may not be written says so, and works once it may", async function () {
     const folder = dir().file("locked");
     await mkdir(join(folder, "data"), { recursive: true });
-    if (process.getuid?.() === 0) {
-      // Root may write anywhere, but not in a file's place.
-      await writeFile(join(folder, "checkpoint"), "");
-    } else await chmod(join(folder, "data"), 0o500);
-    await assert.rejects(openChannel(folder), { code: "FLUME_DIRECTORY_UNUSABLE" });
+    const data = join(folder, "data");
+    // Root may write anywhere but on a disk that takes no writes.
+    const root = process.getuid?.() === 0;
+    const mount = (...args: string[]) => execFileSync("mount", args, { stdio: "ignore" });
+    try {
+      if (root) mount("-t", "tmpfs", "-o", "size=24m,ro", "tmpfs", data);
+      else await chmod(data, 0o500);
+    } catch {
+      skip(this, "this root may not mount a tmpfs");
+    }
+    try {
+      await assert.rejects(openChannel(folder), (error: Error) => {
+        assert.match(error.message, /locked.data cannot be written: (EROFS|EACCES)/);
+        return isHeadraceError(error) && error.code === "FLUME_DIRECTORY_UNUSABLE";
+      });
+      if (root) mount("-o", "remount,rw", data);
+      else await chmod(data, 0o700);
+      const { channel } = await openChannel(folder);
+      await put(channel, events(0, 10));
+      assert.deepEqual(await drain(channel), range(0, 10));
+      await channel.stop();
+    } finally {
+      if (root) execFileSync("umount", [data]);
+    }
   });
 
   it("files are the owner's alone", async () => {
@@ -284,6 +303,24 @@ describe("file channel on a bad day", function () {
       Date.now = now;
     }
     assert.deepEqual(await drain(channel), [...range(300, 310), ...range(100, 110)]);
+    await channel.stop();
+  });
+
+  it("a clock that jumps while a put waits for room makes it wait no shorter and no longer", async () => {
+    const { channel } = await openChannel(dir().path, { capacity: 10, keepAlive: 1 });
+    await put(channel, events(0, 10));
+    const { now } = Date;
+    try {
+      for (const day of [1, -1]) {
+        const begun = performance.now();
+        const waiting = put(channel, events(10, 1));
+        Date.now = () => now() + day * 86_400_000;
+        await assert.rejects(waiting, { code: "FLUME_CHANNEL_FULL" });
+        assert.ok(performance.now() - begun > 900, "not before the keep-alive is over");
+      }
+    } finally {
+      Date.now = now;
+    }
     await channel.stop();
   });
 
