@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { execFileSync } from "node:child_process";
 import { mkdir, open, readdir, stat, writeFile } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
 import type { Channel } from "../../../lib/engine/contracts.js";
 import { NEVER } from "../../../lib/engine/delivery.js";
 import { isHeadraceError } from "../../../lib/engine/errors.js";
@@ -157,6 +158,72 @@ describe("database channel on SQLite", function () {
     const url = dir().file("in-the-way", "channel.db");
     const made = databaseChannel(dir().path, { url });
     assert.equal(await refusal(made.channel.start()), "FLUME_DATABASE_CANNOT_OPEN");
+  });
+
+  it("says that a directory cannot be written, and opens the file once it can", async function () {
+    const folder = dir().file("small");
+    await mkdir(folder);
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m,ro", "tmpfs", folder], { stdio: "ignore" });
+    } catch {
+      skip(this, "mounting a tmpfs needs root");
+    }
+    try {
+      const { channel } = databaseChannel(folder);
+      assert.equal(await refusal(channel.start()), "FLUME_DATABASE_CANNOT_OPEN");
+      execFileSync("mount", ["-o", "remount,rw", folder]);
+      await channel.start();
+      await put(channel, 0, 5);
+      await channel.stop();
+      execFileSync("mount", ["-o", "remount,ro", folder]);
+      assert.match(await refusal(channel.start()), /^FLUME_DATABASE_(CANNOT_OPEN|READ_ONLY)$/);
+      execFileSync("mount", ["-o", "remount,rw", folder]);
+      await channel.start();
+      assert.deepEqual(await drain(channel), range(0, 5));
+      await channel.stop();
+    } finally {
+      execFileSync("umount", [folder]);
+    }
+  });
+
+  it("goes on when its thread dies in the middle of the work: nothing lost, nothing twice", async () => {
+    const threads = new Set<Worker>();
+    const { postMessage } = Worker.prototype;
+    Worker.prototype.postMessage = function (this: Worker, ...given: Parameters<Worker["postMessage"]>) {
+      threads.add(this);
+      postMessage.apply(this, given);
+    } as Worker["postMessage"];
+    try {
+      const { channel, context } = await openDatabaseChannel(dir().path);
+      const acknowledged: number[] = [];
+      const refused: string[] = [];
+      for (let round = 0; round < 10; round++) {
+        const puts = range(0, 8).map(async (i) => {
+          const first = round * 1000 + i * 100;
+          const why = await refusal(put(channel, first, 100, 100));
+          if (why === "accepted") acknowledged.push(...range(first, first + 100));
+          else refused.push(why);
+        });
+        await new Promise((resolve) => setTimeout(resolve, round / 3));
+        for (const thread of threads) await thread.terminate();
+        threads.clear();
+        await Promise.all(puts);
+      }
+      assert.ok(refused.length > 0, "no thread died in time");
+      assert.deepEqual(new Set(refused), new Set(["FLUME_DATABASE_FAILED"]));
+      const drained = await drain(channel);
+      assert.deepEqual(
+        drained.toSorted((a, b) => a - b),
+        acknowledged.toSorted((a, b) => a - b),
+      );
+      assert.ok(reported(context).includes("FLUME_DATABASE_FAILED"));
+      await channel.stop();
+      const again = await openDatabaseChannel(dir().path);
+      assert.equal(again.channel.size, 0);
+      await again.channel.stop();
+    } finally {
+      Worker.prototype.postMessage = postMessage;
+    }
   });
 
   it("a full disk, for real: puts are refused, what is held goes out, and it goes on", async function () {

@@ -16,7 +16,7 @@ export class ChannelLock {
     this.#file = new (loadSqlite().DatabaseSync)(path, { timeout: 0 });
     try {
       // Nothing is ever written: there must be no journal beside it.
-      this.#file.exec("PRAGMA journal_mode = OFF");
+      this.#file.exec("PRAGMA journal_mode = MEMORY");
       if (how === "exclusive") this.#file.exec("BEGIN EXCLUSIVE");
       // A transaction that has read something keeps others from an exclusive one until it ends.
       else this.#file.exec("BEGIN; SELECT 1 FROM sqlite_schema");

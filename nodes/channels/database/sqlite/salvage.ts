@@ -1,8 +1,8 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Salvaged, SqliteSettings } from "./protocol.js";
-import { loadSqlite, makeFile, SqliteFile } from "./sqlite-file.js";
+import { loadSqlite, makeFile, SqliteFile, syncDirectory } from "./sqlite-file.js";
 
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
@@ -133,14 +133,5 @@ function highestGiven(from: DatabaseSync, table: string): number | undefined {
     return row?.seq ?? 0;
   } catch {
     return undefined;
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const handle = openSync(directory, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }

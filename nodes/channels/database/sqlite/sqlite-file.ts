@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { EMPTY_HEADERS, type PackedEvents, type PackedRows } from "../packed-events.js";
@@ -39,11 +39,25 @@ export function loadSqlite(): typeof import("node:sqlite") {
 
 /** Makes the file, for this user alone. One that is there is not touched: closing it would end SQLite's locks on it. */
 export function makeFile(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const directory = dirname(file);
+  const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // SQLite syncs the names in its own directory; new directories have names as well.
+  for (let each = directory; made !== undefined && each.length >= made.length; each = dirname(each)) {
+    syncDirectory(dirname(each));
+  }
   try {
     closeSync(openSync(file, "wx", 0o600));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+export function syncDirectory(directory: string): void {
+  const handle = openSync(directory, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
   }
 }
 

@@ -144,8 +144,10 @@ export class SqliteStore implements EventStore {
   async #checkSpace(): Promise<void> {
     const { file, minimumFree: required } = this.#settings;
     if (performance.now() < this.#freeUntil) return;
-    const { bavail, bsize } = await statfs(dirname(file));
-    const free = bavail * bsize;
+    const disk = await statfs(dirname(file)).catch(() => undefined);
+    // What is wrong with the directory shows when it is written to.
+    if (!disk) return;
+    const free = disk.bavail * disk.bsize;
     if (free < required) {
       const error = new HeadraceError("FLUME_DATABASE_NO_SPACE", { database: file, free, required });
       throw asDeliveryError(error);
