@@ -6,7 +6,7 @@ import type { Bar, Bench, BenchOptions, Report } from "./bench";
 import { rateOf } from "./measure/rate";
 import { runRounds, type Side } from "./measure/rounds";
 import { comparison, named, OURS, rateBar } from "./report/comparison";
-import { eventRate, megabytes } from "./report/figures";
+import { eventRate, megabytes, milliseconds } from "./report/figures";
 import type { Table } from "./report/table";
 import { nodeRedPipeline } from "./sides/node-red";
 import { measure } from "./sides/pipeline";
@@ -19,6 +19,8 @@ const WANTED_MEGABYTES = 100;
 const WANTED_LOGS = 150_000;
 /** Growth of resident memory from a third of the way to its end that is taken for flat, in bytes. */
 const FLAT = 64 * 1024 * 1024;
+/** Milliseconds of the event loop's delay. */
+const LATEST_LOOP = 20;
 /** The memory that the source may have for what is fetched, in bytes. */
 const BUDGET = 64 * 1024 * 1024;
 
@@ -86,6 +88,12 @@ async function endToEnd(options: BenchOptions): Promise<Report> {
       wanted: `≤ ${megabytes(FLAT)}`,
       got: megabytes(Math.max(0, growth)),
       met: growth <= FLAT,
+    },
+    {
+      what: `${title}: event-loop delay, p99`,
+      wanted: `≤ ${LATEST_LOOP} ms`,
+      got: milliseconds(named(sides, OURS)?.loop?.p99),
+      met: (named(sides, OURS)?.loop?.p99 ?? Number.POSITIVE_INFINITY) <= LATEST_LOOP,
     },
   ];
   return { tables, bars };

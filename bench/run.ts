@@ -11,7 +11,6 @@ import { interceptors } from "./interceptors";
 import { watchOthers } from "./measure/quietness";
 import { kafka } from "./kafka";
 import { loghub } from "./loghub";
-import { logHubSource } from "./loghub-source";
 import { memory } from "./memory";
 import { ceiling, netcat } from "./netcat";
 import { tableText } from "./report/table";
@@ -30,7 +29,6 @@ const benches: Readonly<Record<string, Bench>> = {
   hdfs,
   kafka,
   loghub,
-  "loghub-source": logHubSource,
   tracking,
 };
 

@@ -60,6 +60,11 @@ describe("LogHub source in Node-RED", function () {
     await eventually(async () => (await accepted()) === 30, { within: 20_000, what: "30 events" });
     const { LogHubShardCount, LogHubLagSeconds, LogHubPullFail } = await metrics();
     assert.deepEqual([LogHubShardCount, LogHubLagSeconds, LogHubPullFail], ["3", "0", undefined]);
+    const source = example(service).find(({ type }) => type === "flume-loghub-source")?.id ?? "";
+    await nodeRed.comms.waitForStatus(
+      source,
+      ({ fill, text }) => fill === "green" && /^3 shards 0s \d+\/s/.test(text ?? ""),
+    );
   });
 
   it("goes on through a deploy that leaves it alone", async () => {
