@@ -4,9 +4,18 @@ import { HeadraceError } from "../engine/errors.js";
 // oxlint-disable-next-line no-control-regex
 const NOT_IN_A_NAME = /[:\\\u0000-\u001f\u007f]/;
 
-/** `hdfs://name-node:8020/logs/x` and `/logs/x` alike as `/logs/x`: which cluster it is, the hdfs-cluster node says. */
+/** What Hadoop calls file systems that WebHDFS leads to. */
+const SCHEME_OF_HDFS = /^(hdfs|webhdfs|swebhdfs|viewfs)$/i;
+
+/**
+ * `hdfs://name-node:8020/logs/x` and `/logs/x` alike as `/logs/x`: which cluster it is, the hdfs-cluster node says.
+ * @throws HeadraceError FLUME_HDFS_PATH_ELSEWHERE for a path of another file system, such as `file:///x`
+ */
 export function withoutAuthority(path: string): string {
-  return path.trim().replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "");
+  const [whole, scheme] = /^([a-z][a-z0-9+.-]*):(?:\/\/[^/]*)?(?=\/)/i.exec(path.trim()) ?? [];
+  if (whole === undefined || scheme === undefined) return path.trim();
+  if (!SCHEME_OF_HDFS.test(scheme)) throw new HeadraceError("FLUME_HDFS_PATH_ELSEWHERE", { path, scheme });
+  return path.trim().slice(whole.length);
 }
 
 /**

@@ -191,6 +191,8 @@ export function sinkSuite(cluster: () => HdfsCluster): void {
     it("does not start with settings that cannot work", async () => {
       const wrong: [Readonly<Record<string, unknown>>, string][] = [
         [{ path: "relative" }, "FLUME_HDFS_PATH_RELATIVE"],
+        [{ path: "file:///logs/x" }, "FLUME_HDFS_PATH_ELSEWHERE"],
+        [{ path: "oss://bucket/logs/x" }, "FLUME_HDFS_PATH_ELSEWHERE"],
         [{ path: "/%{dir}/x" }, "FLUME_HDFS_PATH_ROOTLESS"],
         [{ path: "hdfs://nn:8020/%{dir}" }, "FLUME_HDFS_PATH_ROOTLESS"],
         [{ path: "/a", timeZone: "Moon" }, "FLUME_TIME_ZONE_UNKNOWN"],

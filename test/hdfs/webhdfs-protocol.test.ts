@@ -1,66 +1,13 @@
 import { contentOf } from "../../lib/engine/content.js";
 import { strict as assert } from "node:assert";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { HeadraceError } from "../../lib/engine/errors.js";
 import { isHdfsError } from "../../lib/protocols/webhdfs/hdfs-error.js";
 import { KerberosLogin, type KerberosPackage } from "../../lib/protocols/webhdfs/kerberos-login.js";
 import { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
 import { type WebHdfsSettings, webHdfsSettings } from "../../lib/protocols/webhdfs/webhdfs-settings.js";
+import { type Answer, FakeNode, json, remote } from "./support/fake-node.js";
 import { clusterSettings } from "./support/sinks.js";
 
-interface Asked {
-  readonly method: string;
-  readonly url: URL;
-  readonly headers: IncomingMessage["headers"];
-  readonly body: string;
-}
-
-type Answer = (asked: Asked, response: ServerResponse) => void;
-
-/** A server that speaks as a name node, a data node or HttpFS would, as the test says. */
-class FakeNode {
-  readonly asked: Asked[] = [];
-  answer: Answer = () => undefined;
-  readonly #server: Server;
-  url = "";
-
-  constructor() {
-    this.#server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on("data", (chunk: Buffer) => chunks.push(chunk));
-      request.on("end", () => {
-        const url = new URL(request.url ?? "/", this.url);
-        const asked = {
-          method: request.method ?? "",
-          url,
-          headers: request.headers,
-          body: Buffer.concat(chunks).toString(),
-        };
-        this.asked.push(asked);
-        this.answer(asked, response);
-      });
-    });
-  }
-
-  async start(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-}
-
-function json(response: ServerResponse, status: number, value: unknown): void {
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
-}
-
-const remote = (exception: string) => ({
-  RemoteException: { exception, javaClassName: `x.${exception}`, message: "no" },
-});
 const STATUS = { FileStatus: { pathSuffix: "", type: "FILE", length: 3, modificationTime: 0 } };
 
 describe("WebHDFS on the wire", () => {
@@ -243,6 +190,21 @@ describe("WebHDFS on the wire", () => {
     });
     const client = clientOf(["http://127.0.0.1:9"], { login: { kind: "kerberos", principal: "" } }, login);
     await assert.rejects(client.status("/a"), { code: "FLUME_HDFS_KERBEROS_MISSING" });
+  });
+
+  it("says what answers there when it is no WebHDFS: a page in HTML", async () => {
+    const page = await fake((_, response) =>
+      response.writeHead(200, { "content-type": "text/html" }).end("<html><body>Welcome</body></html>"),
+    );
+    const client = clientOf([page.url]);
+    const isNamed = (text: RegExp) => (error: unknown) =>
+      isHdfsError(error) && error.code === "FLUME_HDFS_REFUSED" && text.test(error.message);
+    await assert.rejects(client.status("/a"), isNamed(/is this the address of WebHDFS/));
+    await assert.rejects(client.rename("/a", "/b"), isNamed(/is this the address of WebHDFS/));
+    await assert.rejects(
+      client.append("/a", contentOf([Buffer.from("x")])),
+      (error) => isNamed(/no usable address of a data node/)(error) && isHdfsError(error) && error.outcome === "none",
+    );
   });
 
   it("tells TLS trouble from a port where nobody listens", async () => {

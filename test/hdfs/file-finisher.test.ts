@@ -1,0 +1,86 @@
+import { strict as assert } from "node:assert";
+import type { ServerResponse } from "node:http";
+import { isHeadraceError } from "../../lib/engine/errors.js";
+import { FileFinisher, type FinishSettings } from "../../nodes/sinks/hdfs/file-finisher.js";
+import { IoSlots } from "../../nodes/sinks/hdfs/io-slots.js";
+import { OpenFilesJournal } from "../../nodes/sinks/hdfs/open-files-journal.js";
+import { testContext } from "../support/component-context.js";
+import { eventually } from "../support/eventually.js";
+import { useTempDir } from "../support/temp-dir.js";
+import { FakeNode, json, remote } from "./support/fake-node.js";
+import { hdfsClient } from "./support/sinks.js";
+
+const RECORD = { open: "/a/x.tmp", final: "/a/x", durable: 3, intended: 3 };
+
+describe("finishing files of HDFS", () => {
+  const folder = useTempDir();
+  let nameNode: FakeNode;
+  let renames = 0;
+  let refuse: (tries: number) => boolean = () => false;
+
+  beforeEach(async () => {
+    renames = 0;
+    nameNode = new FakeNode();
+    nameNode.answer = ({ url }, response: ServerResponse) => {
+      if (url.searchParams.get("op") === "RENAME" && refuse(++renames))
+        json(response, 403, remote("SafeModeException"));
+      else json(response, 200, { boolean: true });
+    };
+    await nameNode.start();
+  });
+  afterEach(() => nameNode.stop());
+
+  const finisherWith = async (settings: FinishSettings) => {
+    const context = testContext("hdfs", folder().path);
+    const journal = new OpenFilesJournal(folder().path);
+    await journal.start();
+    await journal.note(RECORD);
+    const client = hdfsClient([nameNode.url]);
+    const finisher = new FileFinisher(client, new IoSlots(2), journal, settings, context);
+    const end = async () => {
+      await finisher.stop();
+      client.close();
+      await journal.stop();
+      const next = new OpenFilesJournal(folder().path);
+      const left = await next.start();
+      await next.stop();
+      return left;
+    };
+    return { context, finisher, end };
+  };
+
+  it("tries a final name closeTries times, names what keeps its .tmp, and remembers it for the next start", async () => {
+    refuse = () => true;
+    const { context, finisher, end } = await finisherWith({ closeTries: 3, retryInterval: 1 });
+    await finisher.finish(RECORD, true);
+    await eventually(() => finisher.busy === 0, { within: 30_000, what: "end of the tries" });
+    assert.equal(renames, 3);
+    const reports = context.reports.map((report) => (isHeadraceError(report) ? report : undefined));
+    assert.deepEqual(
+      reports.map((report) => [report?.code, report?.parameters?.["path"], report?.parameters?.["tries"]]),
+      [1, 2, 3].map((tries) => ["FLUME_HDFS_NOT_FINISHED", "/a/x.tmp", tries]),
+    );
+    assert.deepEqual(await end(), [RECORD]);
+  });
+
+  for (const retryInterval of [0, -1]) {
+    it(`tries once with a retryInterval of ${retryInterval}, whatever closeTries says`, async () => {
+      refuse = () => true;
+      const { finisher, end } = await finisherWith({ closeTries: 5, retryInterval });
+      await finisher.finish(RECORD, true);
+      await eventually(() => finisher.busy === 0, { within: 30_000 });
+      assert.equal(renames, 1);
+      assert.deepEqual(await end(), [RECORD]);
+    });
+  }
+
+  it("goes on until it succeeds with closeTries 0, and says when it is over", async () => {
+    refuse = (tries) => tries < 4;
+    const { context, finisher, end } = await finisherWith({ closeTries: 0, retryInterval: 1 });
+    await finisher.finish(RECORD, true);
+    await eventually(() => finisher.busy === 0, { within: 30_000 });
+    assert.equal(renames, 4);
+    assert.equal(context.reports.at(-1), undefined);
+    assert.deepEqual(await end(), []);
+  });
+});

@@ -1,0 +1,100 @@
+import { strict as assert } from "node:assert";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Property, readConfig } from "../../lib/engine/properties.js";
+import { isHeadraceError } from "../../lib/engine/errors.js";
+import { optionalPackage } from "../../lib/formats/hadoop-codecs.js";
+import { component as cluster } from "../../nodes/config/hdfs-cluster/component.js";
+import { component as sink } from "../../nodes/sinks/hdfs/component.js";
+import { root } from "../support/machine.js";
+
+/** Flume 1.11's user guide, "HDFS Sink", with its defaults; undefined where there is none, or where it is the machine's. */
+const FLUME: Readonly<Record<string, unknown>> = {
+  "hdfs.path": undefined,
+  "hdfs.filePrefix": "FlumeData",
+  "hdfs.fileSuffix": undefined,
+  "hdfs.inUsePrefix": undefined,
+  "hdfs.inUseSuffix": ".tmp",
+  "hdfs.emptyInUseSuffix": false,
+  "hdfs.rollInterval": 30,
+  "hdfs.rollSize": 1024,
+  "hdfs.rollCount": 10,
+  "hdfs.idleTimeout": 0,
+  "hdfs.batchSize": 100,
+  "hdfs.codeC": undefined,
+  "hdfs.fileType": "SequenceFile",
+  "hdfs.maxOpenFiles": 5000,
+  "hdfs.minBlockReplicas": undefined,
+  "hdfs.writeFormat": "Writable",
+  "hdfs.threadsPoolSize": 10,
+  "hdfs.rollTimerPoolSize": 1,
+  "hdfs.kerberosPrincipal": undefined,
+  "hdfs.kerberosKeytab": undefined,
+  "hdfs.proxyUser": undefined,
+  "hdfs.round": false,
+  "hdfs.roundValue": 1,
+  "hdfs.roundUnit": "second",
+  "hdfs.timeZone": undefined,
+  "hdfs.useLocalTimeStamp": false,
+  "hdfs.closeTries": 0,
+  "hdfs.retryInterval": 180,
+  "hdfs.callTimeout": 30_000,
+  "hdfs.useRawLocalFileSystem": false,
+  serializer: "TEXT",
+  "serializer.appendNewline": true,
+  "serializer.compressionCodec": "null",
+  "serializer.syncIntervalBytes": 2_048_000,
+};
+
+/** Those without an equal; the help says why. */
+const WITHOUT_EQUAL = [
+  "hdfs.minBlockReplicas",
+  "hdfs.rollTimerPoolSize",
+  "hdfs.kerberosKeytab",
+  "hdfs.useRawLocalFileSystem",
+];
+
+const declared = new Map<string, Property>(
+  [sink, cluster].flatMap(({ properties }) =>
+    Object.values(properties as Readonly<Record<string, Property>>).flatMap((property) =>
+      property.flumeKey === undefined ? [] : [[property.flumeKey, property] as const],
+    ),
+  ),
+);
+
+describe("properties of Flume's HDFS sink", () => {
+  it("are all there, except for those that the help names with the reason, in both languages", () => {
+    const missing = Object.keys(FLUME).filter((key) => !declared.has(key));
+    assert.deepEqual(missing, WITHOUT_EQUAL);
+    for (const language of ["en-US", "zh-CN"]) {
+      const help = readFileSync(join(root, "locales", language, "flume-hdfs-sink.md"), "utf8");
+      for (const key of WITHOUT_EQUAL) assert.ok(help.includes(`\`${key}\``), `${key} in the help, ${language}`);
+    }
+  });
+
+  it("name a codec that is not there, or not installed, and what would be", async () => {
+    const { problems } = readConfig(sink.properties, {
+      ...{ cluster: "c", path: "/a", fileType: "CompressedStream" },
+      codeC: "lzo",
+    });
+    assert.deepEqual(
+      problems.map(({ code }) => code),
+      ["FLUME_CONFIG_NOT_A_CHOICE"],
+    );
+    assert.match(problems[0]?.message ?? "", /hdfs\.codeC.*lzo.*gzip, bzip2, zstandard, snappy, lz4/s);
+    await assert.rejects(optionalPackage("headrace-no-such-package", "snappy"), (error) => {
+      assert.ok(isHeadraceError(error) && error.code === "FLUME_CODEC_MISSING");
+      assert.match(error.message, /snappy.*headrace-no-such-package/s);
+      return true;
+    });
+  });
+
+  it("have Flume's defaults, and no key that Flume does not have", () => {
+    for (const [key, property] of declared) {
+      assert.ok(key in FLUME, `Flume has no ${key}`);
+      const value = FLUME[key];
+      if (value !== undefined) assert.equal(property.default, value, key);
+      else assert.ok(property.default === "" || property.default === "none", key);
+    }
+  });
+});
