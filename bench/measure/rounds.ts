@@ -26,7 +26,10 @@ export interface Summary {
 export async function runRounds(sides: readonly Side[], { rounds, quietness, say }: BenchOptions): Promise<Summary[]> {
   const measured = sides.map((): Measured[] => []);
   for (let round = 1; round <= rounds; round++) {
-    for (const [index, side] of sides.entries()) {
+    for (let turn = 0; turn < sides.length; turn++) {
+      // Another one begins each time: what a machine does a minute later must not always meet the same side.
+      const index = (turn + round - 1) % sides.length;
+      const side = sides[index] as Side;
       const others = await quietness.look();
       const result = await side.run();
       measured[index]?.push(result);

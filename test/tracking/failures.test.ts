@@ -128,6 +128,49 @@ for (const version of ["5", "4.1"] as const) {
       assert.deepEqual(new Set(Object.values(sinks["s"] ?? {})), new Set([1]));
     });
 
+    it("a dead letter carries the last error, and comes after as many attempts", async () => {
+      await deploy(
+        "dl",
+        [
+          javascript(
+            "n",
+            `if (!${bad}) return msg;
+             const attempt = (context.get('attempt') || 0) + 1; context.set('attempt', attempt);
+             throw new Error('attempt ' + attempt);`,
+            [["s"]],
+          ),
+          javascript("x", "node.log('dead ' + msg.payload + ' ' + JSON.stringify(msg.flume.headers)); return null;", [
+            [],
+          ]),
+        ],
+        { refused: "port", attemptsBeforeSplit: 3, wires: [["n"], ["x"]] },
+      );
+      const from = oracle.nodeRed.logs.length;
+      await oracle.feed("dl", { batches: 3, size: 3, drops: true });
+      await oracle.settled("dl", 3);
+      const line = await oracle.nodeRed.waitForLog(/dead dl:1:1 .*attempt \d+/, { from });
+      // Three as a part of its batch, and at least one alone.
+      const last = Number(/attempt (\d+)/.exec(line)?.[1]);
+      assert.ok(last >= 4 && last <= 6, line);
+      const thrown = oracle.nodeRed.logs.slice(from).flatMap((one) => /Error: attempt (\d+)/.exec(one)?.[1] ?? []);
+      assert.equal(Math.max(...thrown.map(Number)), last);
+      assert.equal(Object.keys((await oracle.report()).written).length, 8);
+    });
+
+    it("drops an event that fails for ever, if that is the choice, counts it, and lets its neighbours through", async () => {
+      await deploy("o", [javascript("n", `if (${bad}) throw new Error('poison'); return msg;`, [["s"]])], {
+        refused: "drop",
+        attemptsBeforeSplit: 2,
+      });
+      await oracle.feed("o", { batches: 3, size: 3, drops: true });
+      const { written } = await oracle.settled("o", 3);
+      assert.equal(Object.keys(written).length, 8);
+      assert.deepEqual(new Set(Object.values(written)), new Set([1]));
+      const metrics = await oracle.nodeRed.adminGet<Record<string, Record<string, string>>>("/headrace/metrics");
+      assert.equal(metrics["CHANNEL.o"]?.["EventDropCount"], "1");
+      await oracle.idle();
+    });
+
     it("the bad event is found in what a flow has merged", async () => {
       await deploy(
         "h",
