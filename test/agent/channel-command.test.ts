@@ -185,7 +185,10 @@ describe("headrace channel", function () {
     assert.equal(lines(run("channel", "export", dir().path, "--keys", keys).out).length, 3);
     assert.equal(run("channel", "drain", dir().path, "--keys", keys).status, 0);
 
-    const path = join(dir().file("data"), (await readdir(dir().file("data"))).find((name) => /^log-/.test(name)) ?? "");
+    const path = join(
+      dir().file("data"),
+      (await readdir(dir().file("data"))).find((name) => name.startsWith("log-")) ?? "",
+    );
     const page = await readFile(path);
     for (const at of [0, 2048]) {
       page.writeUInt32LE(2, at + 8);

@@ -55,8 +55,9 @@ export const component: ChannelComponent<typeof properties> = {
 type SpillableConfig = Parameters<typeof component.create>[0];
 
 /** Tells whether the part on the disk can go on as it is; undefined when there is to be none. */
-function overflowKey({ memoryCapacity, byteCapacity, byteCapacityBufferPercentage, ...disk }: SpillableConfig) {
-  return disk.overflowCapacity > 0 ? JSON.stringify(disk) : undefined;
+function overflowKey(config: SpillableConfig): string | undefined {
+  const ofMemory = { memoryCapacity: 0, byteCapacity: 0, byteCapacityBufferPercentage: 0 };
+  return config.overflowCapacity > 0 ? JSON.stringify({ ...config, ...ofMemory }) : undefined;
 }
 
 function overflowOf(config: SpillableConfig, context: ComponentContext): Overflow | undefined {

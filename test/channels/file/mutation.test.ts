@@ -66,10 +66,9 @@ describe("suites of the file channel with a promise broken", function () {
       ...(grep !== undefined && !ALL ? ["--grep", grep] : []),
       join(__dirname, file),
     ];
-    const { HEADRACE_BREAK: _none, ...outer } = process.env;
     const child = spawn(node24, mocha, {
       stdio: "ignore",
-      env: { ...outer, ...env, ...(broken ? { HEADRACE_BREAK: broken } : {}) },
+      env: { ...process.env, ...env, HEADRACE_BREAK: broken ?? "" },
     });
     // A suite whose promise is broken may wait for ever for what can no longer come, and hold more and more meanwhile.
     const began = Date.now();
@@ -77,7 +76,9 @@ describe("suites of the file channel with a promise broken", function () {
       const held = residentMegabytes(child.pid);
       if (held > 1500 || Date.now() - began > (ALL ? 600_000 : 60_000)) child.kill("SIGKILL");
     }, 250);
-    const signal = await new Promise((resolve) => child.once("exit", (_code, by) => resolve(by)));
+    const signal = await new Promise<NodeJS.Signals | null>((resolve) =>
+      child.once("exit", (_code, by) => resolve(by)),
+    );
     clearInterval(watch);
     if (signal !== null) return { noticed: { test: name, said: `did not end: ${signal}` } };
     const { stats, failures } = JSON.parse(await readFile(report, "utf8")) as {

@@ -15,7 +15,7 @@ export const SWITCHES = {
 export type Switch = keyof typeof SWITCHES;
 
 /** Which of them this process runs with, if any. */
-export const broken = process.env["HEADRACE_BREAK"] as Switch | undefined;
+export const broken = (process.env["HEADRACE_BREAK"] || undefined) as Switch | undefined;
 
 /** Milliseconds that a write stays in the process. */
 const HELD_BACK = 5;
