@@ -255,7 +255,7 @@ describe("Log Service emulator: what it refuses before it does anything", () => 
       readPutBody(
         {
           ...{ operation: "PutLogs", logstore: "logs", shard: undefined, group: undefined, path: "", query: new Map() },
-          ...{ accessKeyId: "", connection: 0, body: sent },
+          ...{ accessKeyId: "", connection: 0, clientAddress: "", body: sent },
           headers: { "content-type": "application/x-protobuf", "x-log-bodyrawsize": String(bytes.length), ...changed },
         },
         time,

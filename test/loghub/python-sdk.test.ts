@@ -176,6 +176,23 @@ describe("Log Service emulator under the official Python client", function () {
     });
   }
 
+  it("reads the tags that a logstore adds, where it is set so", async () => {
+    await service.close();
+    service = await startLogService({ shards: 1, appendMeta: true });
+    const sdk = new SdkClient(python, service, "v4");
+    try {
+      const time = now();
+      await sdk.call("put_logs", { topic: "", logs: [{ time, contents: [["id", "1"]] }] });
+      const cursor = await sdk.call("cursor", { shard: 0, at: "begin" });
+      const [log] = (await sdk.call<Pulled>("pull", { shard: 0, cursor })).logs;
+      const tags = new Map(log?.tags.map(([key = "", value = ""]) => [key, value]));
+      assert.equal(tags.get("__client_ip__"), "127.0.0.1");
+      assert.ok(Number(tags.get("__receive_time__")) >= time);
+    } finally {
+      await sdk.stop();
+    }
+  });
+
   it("sees a reply that was cut, and one that is not from the service", async () => {
     const sdk = new SdkClient(python, service, "v1");
     try {

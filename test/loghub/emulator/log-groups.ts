@@ -35,6 +35,11 @@ export function encodeLogGroup(group: LogGroup): Buffer {
   return Buffer.concat(parts);
 }
 
+/** What is put behind a LogGroup in its wire form to give it one more tag. */
+export function encodeTag(key: string, value: string): Buffer {
+  return Buffer.concat(field(6, encodePair(key, value)));
+}
+
 /** @param groups each in its wire form */
 export function encodeLogGroupList(groups: readonly Buffer[]): Buffer {
   return Buffer.concat(groups.flatMap((group) => field(1, group)));

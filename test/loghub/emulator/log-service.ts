@@ -56,6 +56,8 @@ export interface LogServiceSettings {
   /** Bytes of groups in one reply of PullLogs, before compression. */
   readonly replyBytes: number;
   readonly endOfReadOnly: EndOfReadOnly;
+  /** Whether groups that are put get the tags __receive_time__ and __client_ip__: a setting of real logstores. */
+  readonly appendMeta: boolean;
   /** Entries of each kind that the history keeps. */
   readonly historyLimit: number;
   readonly clock: Clock;
@@ -73,6 +75,7 @@ const defaults: LogServiceSettings = {
   verify: true,
   replyBytes: 10 * 1024 * 1024,
   endOfReadOnly: "on-write",
+  appendMeta: false,
   historyLimit: 200_000,
   clock: systemClock,
   port: 0,
@@ -267,6 +270,7 @@ export class LogService {
       body,
       accessKeyId: key?.id ?? "",
       connection: this.#connections.get(question.socket) ?? 0,
+      clientAddress: question.socket.remoteAddress ?? "",
     };
   }
 
@@ -309,7 +313,8 @@ export class LogService {
   #carryOut(call: Call): Reply {
     const store = this.store(call.logstore);
     const { history, filters } = this;
-    const settings = { history, filters, now: this.#now, replyBytes: this.#settings.replyBytes };
+    const { replyBytes, appendMeta } = this.#settings;
+    const settings = { history, filters, now: this.#now, replyBytes, appendMeta };
     switch (call.operation) {
       case "ListShards":
         return listShards(store);

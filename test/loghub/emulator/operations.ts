@@ -46,6 +46,7 @@ export interface Call {
   readonly accessKeyId: string;
   /** A number of the TCP connection. */
   readonly connection: number;
+  readonly clientAddress: string;
 }
 
 export interface Reply {

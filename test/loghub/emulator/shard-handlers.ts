@@ -1,6 +1,6 @@
 import { compress, hasZstd, isCompression } from "./compression.js";
 import type { History } from "./history.js";
-import { decodeLogGroup, encodeLogGroup, encodeLogGroupList, type Log } from "./log-groups.js";
+import { decodeLogGroup, encodeLogGroup, encodeLogGroupList, encodeTag, type Log } from "./log-groups.js";
 import type { Logstore } from "./logstore.js";
 import type { Call, Reply } from "./operations.js";
 import { readPutBody } from "./put-logs.js";
@@ -18,6 +18,8 @@ export interface ShardHandlerSettings {
   readonly replyBytes: number;
   /** By the text of a query, or the name of a consume processor. */
   readonly filters: ReadonlyMap<string, Filter>;
+  /** Whether what is put gets tags of the time and the address that it came from. */
+  readonly appendMeta: boolean;
 }
 
 export function json(value: unknown): Reply {
@@ -67,13 +69,16 @@ export function getCursorTime(store: Logstore, call: Call, { now }: ShardHandler
   return json({ cursor_time: group?.receivedAt ?? Math.floor(now() / 1_000) });
 }
 
-export function putLogs(store: Logstore, call: Call, { now }: ShardHandlerSettings): Reply {
+export function putLogs(store: Logstore, call: Call, { now, appendMeta }: ShardHandlerSettings): Reply {
   const routed = call.path.endsWith("/route");
   const key = call.query.get("key");
   if (routed && (key === undefined || !/^[0-9a-f]{32}$/i.test(key))) {
     throw parameterInvalid(`The key ${JSON.stringify(key ?? "")} is not 32 hexadecimal digits`);
   }
-  const group = readPutBody(call, Math.floor(now() / 1_000));
+  const time = Math.floor(now() / 1_000);
+  const { bytes, logs } = readPutBody(call, time);
+  const tags = [encodeTag("__receive_time__", String(time)), encodeTag("__client_ip__", call.clientAddress)];
+  const group = appendMeta ? { bytes: Buffer.concat([bytes, ...tags]), logs } : { bytes, logs };
   store.append(group, routed ? key?.toLowerCase() : undefined);
   return empty;
 }
