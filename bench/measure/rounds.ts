@@ -29,7 +29,8 @@ export async function runRounds(sides: readonly Side[], { rounds, quietness, say
     for (let turn = 0; turn < sides.length; turn++) {
       // Another one begins each time: what a machine does a minute later must not always meet the same side.
       const index = (turn + round - 1) % sides.length;
-      const side = sides[index] as Side;
+      const side = sides[index];
+      if (!side) continue;
       const others = await quietness.look();
       const result = await side.run();
       measured[index]?.push(result);

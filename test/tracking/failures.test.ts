@@ -245,7 +245,7 @@ for (const version of ["5", "4.1"] as const) {
       ]);
       await oracle.feed("l", { batches: 3, size: 3, drops: true });
       await oracle.settled("l", 3);
-      await oracle.nodeRed.comms.waitForStatus("l", ({ text }) => /best effort: too late \(9 late\)$/.test(text ?? ""));
+      await oracle.shows("l", /best effort: too late \(9 late\)$/);
       const metrics = await oracle.nodeRed.adminGet<Record<string, Record<string, string>>>("/headrace/metrics");
       assert.equal(metrics["CHANNEL.l"]?.["LateSendCount"], "9");
       const warnings = oracle.nodeRed.logs.filter((line) => line.includes("too late") && /done with/.test(line));
