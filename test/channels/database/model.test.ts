@@ -33,7 +33,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cut" as const), puts: count(4) }) },
 );
 
-const RUNS = Number(process.env["HEADRACE_MODEL_RUNS"] ?? 100);
+const RUNS = Number(process.env["HEADRACE_MODEL_RUNS"] ?? 40);
 
 async function run(actions: readonly Action[], subject: ModelledChannel): Promise<void> {
   const model = new ModelRun(subject);
@@ -80,7 +80,7 @@ describe("database channel beside a plain list", function () {
     try {
       await fc.assert(
         runs(() => postgresql(server, `model ${++made}`)),
-        { numRuns: Math.ceil(RUNS / 5) },
+        { numRuns: Math.ceil(RUNS / 4) },
       );
     } finally {
       await server.remove();

@@ -1,7 +1,7 @@
 import {
   DeliveryError,
   type ErrorCode,
-  HeadraceError,
+  type HeadraceError,
   isHeadraceError,
   reasonOf,
 } from "../../../../lib/engine/errors.js";

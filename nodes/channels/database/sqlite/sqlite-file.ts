@@ -1,5 +1,6 @@
 import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import type * as Sqlite from "node:sqlite";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { EMPTY_HEADERS, type PackedEvents, type PackedRows } from "../packed-events.js";
 import { type Held, type IdRange, SCHEMA_VERSION } from "../store.js";
@@ -25,11 +26,11 @@ export class Refusal extends Error {
 export class UnclearCommit extends Error {}
 
 /** Node's SQLite, without the word that it is experimental: it is what the user has asked for. */
-export function loadSqlite(): typeof import("node:sqlite") {
+export function loadSqlite(): typeof Sqlite {
   const { emitWarning } = process;
-  process.emitWarning = ((warning: string | Error, ...more: never[]) => {
+  process.emitWarning = (warning: string | Error, ...more: never[]) => {
     if (!String(warning).includes("SQLite")) emitWarning.call(process, warning, ...more);
-  }) as typeof process.emitWarning;
+  };
   try {
     return process.getBuiltinModule("node:sqlite");
   } finally {

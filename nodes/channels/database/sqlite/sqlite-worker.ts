@@ -10,7 +10,7 @@ const port = parentPort as MessagePort;
 
 const CANNOT_OPEN = 14;
 
-let locks: ChannelLock[] = [];
+const locks: ChannelLock[] = [];
 let file: SqliteFile | undefined;
 
 function open(): SqliteAnswers["open"] {
@@ -60,17 +60,26 @@ function close(): void {
 }
 
 function answer(request: SqliteRequest): SqliteAnswers[keyof SqliteAnswers] {
-  if (request.do === "open") return open();
-  if (request.do === "close") return void close();
-  if (!file) throw new Error("The database is not open.");
   switch (request.do) {
+    case "open":
+      return open();
     case "write":
-      return void file.write(request.puts, request.events, request.takes);
+      opened().write(request.puts, request.events, request.takes);
+      return undefined;
     case "read":
-      return file.read(request.range, request.bytes);
+      return opened().read(request.range, request.bytes);
     case "sync":
-      return void file.sync();
+      opened().sync();
+      return undefined;
+    case "close":
+      close();
+      return undefined;
   }
+}
+
+function opened(): SqliteFile {
+  if (!file) throw new Error("the file is not open");
+  return file;
 }
 
 function problemOf(error: unknown): SqliteProblem {

@@ -97,16 +97,21 @@ export class ModelRun {
   }
 
   async #putTogether(puts: number, events: number, aborted: number, bodyBytes: number): Promise<void> {
+    const gone = new Set(Array.from({ length: aborted }, (_, i) => (i * 2) % puts));
     const prepared = [];
     for (let i = 0; i < puts; i++) {
       const first = this.#next;
       this.#next += events;
-      prepared.push({ first, put: await this.#channel.prepare(batch(first, events, bodyBytes), NEVER) });
+      const put = await this.#channel.prepare(batch(first, events, bodyBytes), NEVER);
+      prepared.push({ first, put, aborted: gone.has(i) });
     }
-    const gone = new Set(Array.from({ length: aborted }, (_, i) => (i * 2) % puts));
-    const ends = prepared.map(({ put }, i) => (gone.has(i) ? put.abort() : put.commit())).reverse();
+    // The order is that of admission, whoever commits first.
+    const ends = prepared.toReversed().map(async ({ put, aborted: givenUp }) => {
+      if (givenUp) put.abort();
+      else await put.commit();
+    });
     await Promise.all(ends);
-    for (const [i, { first }] of prepared.entries()) if (!gone.has(i)) this.#hold(first, events);
+    for (const { first, aborted: givenUp } of prepared) if (!givenUp) this.#hold(first, events);
   }
 
   #hold(first: number, events: number): void {
@@ -141,14 +146,21 @@ export class ModelRun {
   async #cut(puts: number): Promise<void> {
     const { cut } = this.#subject;
     if (!cut) return;
-    const under = Array.from({ length: puts }, () => {
+    const prepared = [];
+    for (let i = 0; i < puts; i++) {
       const first = this.#next;
       this.#next += 5;
-      return first;
-    });
-    const prepared = await Promise.all(under.map((first) => this.#channel.prepare(batch(first, 5, 10), NEVER)));
-    const [, ...ends] = await Promise.allSettled([cut(), ...prepared.map((put) => put.commit())]);
-    for (const [i, { status }] of ends.entries()) if (status === "fulfilled") this.#hold(under[i] as number, 5);
+      prepared.push({ first, put: await this.#channel.prepare(batch(first, 5, 10), NEVER) });
+    }
+    const cutting = cut();
+    const ended = prepared.map(({ first, put }) =>
+      put.commit().then(
+        () => first,
+        () => undefined,
+      ),
+    );
+    for (const first of await Promise.all(ended)) if (first !== undefined) this.#hold(first, 5);
+    await cutting;
     // Refused at once while there is no connection.
     for (;;) {
       const probe = await this.#channel.prepare(batch(0, 1, 0), NEVER).catch(() => undefined);
