@@ -22,7 +22,7 @@ export interface Point {
 
 /** What tests use of the global that the editor puts on its page; it has no published types. */
 interface EditorGlobal {
-  workspaces?: { active(): string | 0 };
+  workspaces?: { active(): string | 0; show(id: string): void };
   view: {
     select(selection: { nodes: unknown[] }): void;
     importNodes(flow: unknown, options: object): void;
@@ -281,6 +281,12 @@ export class Editor {
       const options = { generateIds: true, addFlow: true, touchImport: true, notify: false };
       RED.view.importNodes(nodes, options);
     }, flow);
+    await this.#settled();
+  }
+
+  /** Brings a tab of the workspace to the front. */
+  async showTab(tabId: string): Promise<void> {
+    await this.page.evaluate((id) => RED.workspaces?.show(id), tabId);
     await this.#settled();
   }
 
