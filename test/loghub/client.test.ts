@@ -459,9 +459,11 @@ describe("LogHub client", function () {
     });
 
     it("answers that are none: too long, elsewhere, refused, no JSON; their text is not told", async () => {
+      const good = asJson({ id: "i", secret: "s", token: "t" });
       const { url, close } = await serve((question, answer) => {
-        if (question.url === "/long") answer.end("x".repeat(100_000));
-        else if (question.url === "/away") answer.writeHead(302, { location: "/long" }).end();
+        if (question.url === "/long") answer.end(good + " ".repeat(100_000));
+        else if (question.url === "/away") answer.writeHead(302, { location: "/good" }).end();
+        else if (question.url === "/good") answer.end(good);
         else if (question.url === "/no") answer.writeHead(404).end();
         else answer.end("secret text");
       });

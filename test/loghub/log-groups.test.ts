@@ -32,8 +32,13 @@ function converter(form: Partial<LogEventForm> = {}): LogEvents {
 
 const listOf = (...groups: LogGroup[]): Buffer => encodeLogGroupList(groups.map(encodeLogGroup));
 
+/** Throws where a body is not UTF-8. */
+const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 function bodies(groups: Buffer, form: Partial<LogEventForm> = {}, most = 1000): string[] {
-  return [...converter(form).batches(groups, most)].flatMap((batch) => [...batch].map(({ body }) => body.toString()));
+  return [...converter(form).batches(groups, most)].flatMap((batch) =>
+    [...batch].map(({ body }) => strictText.decode(body)),
+  );
 }
 
 /** One log of these fields. */
@@ -427,6 +432,8 @@ describe("LogGroups as events", () => {
         [0x3b],
         [0x3c],
         [0x02, 0x00],
+        // The length 0, in twelve bytes.
+        [0x0a, ...Array.from({ length: 11 }, () => 0x80), 0],
         [0x3e],
         [0x0a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01],
       ]) {

@@ -81,6 +81,14 @@ describe("LZ4 blocks", () => {
     );
   });
 
+  it("a match that would read from before the beginning is refused: memory of others must not show", () => {
+    for (const offset of [0, 2, 65_535]) {
+      const block = Buffer.from([0x10, 0x61, offset & 255, offset >> 8, 0x10, 0x62]);
+      assert.throws(() => unpacked(block, 6), Lz4Damage, String(offset));
+    }
+    assert.deepEqual(unpacked(Buffer.from([0x10, 0x61, 1, 0, 0x10, 0x62]), 6).toString(), "aaaaab");
+  });
+
   it("a length that the block cannot hold takes no memory", () => {
     assert.throws(() => new Lz4BlockReader(Buffer.alloc(1_000), 3_000_000_000), Lz4Damage);
   });
