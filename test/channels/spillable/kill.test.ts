@@ -6,7 +6,7 @@ import { useTempDir } from "../../support/temp-dir.js";
 import { randomFrom } from "../file/support/simulated-disk.js";
 import { MEMORY } from "./support/spillable.js";
 
-const KILLS = Number(process.env["HEADRACE_SPILLABLE_KILLS"] ?? 40);
+const KILLS = Number(process.env["HEADRACE_SPILLABLE_KILLS"] ?? 30);
 
 /**
  * The account of one directory through many processes. A kill takes what is in memory, and nothing else: that is at

@@ -12,6 +12,8 @@ import { events, numbersOf } from "../../file/support/channels.js";
 import { MEMORY, openSpillable } from "./spillable.js";
 
 const PUTTERS = 4;
+/** Events at which putters wait until all has been taken. */
+const MOST = MEMORY * 4;
 
 const [folder = "", firstText = "0"] = process.argv.slice(2);
 
@@ -38,6 +40,7 @@ async function main(): Promise<void> {
   await look.close();
   say(`has ${found.join(" ")}`);
   let next = Number(firstText);
+  let filling = true;
 
   const putter = async () => {
     for (let i = 0; ; i++) {
@@ -50,8 +53,12 @@ async function main(): Promise<void> {
         await prepared.commit();
         say(`ok ${first} ${count}`);
       }
-      // Memory answers at once: others must have their turn. Now and then the disk runs empty.
-      await new Promise((resolve) => setTimeout(resolve, i % 40 === 39 ? 15 : 0));
+      // However fast the machine is now: memory overflows, and the disk runs empty.
+      if ((channel.size ?? 0) > MOST) filling = false;
+      do {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        if (channel.size === 0) filling = true;
+      } while (!filling);
     }
   };
   const taker = async () => {
@@ -59,6 +66,7 @@ async function main(): Promise<void> {
     for (let i = 0; ; i++) {
       const take = await consumer.take({ events: 1 + (i % 60), bytes: Number.POSITIVE_INFINITY }, NEVER);
       if (!take) continue;
+      if (filling) await new Promise((resolve) => setTimeout(resolve, 2));
       if (i % 13 === 0) {
         await take.rollback();
         continue;
