@@ -25,11 +25,14 @@ export class Lz4BlockReader {
   #from = 0;
   #at = 0;
 
-  /** `length`: bytes that the block holds. Throws Lz4Damage, before it takes memory for them, when it cannot hold so many. */
-  constructor(source: Buffer, length: number) {
+  /**
+   * `length`: bytes that the block holds; `take` gives the memory for them. Throws Lz4Damage, before it takes any, when the
+   * block cannot hold so many.
+   */
+  constructor(source: Buffer, length: number, take: (length: number) => Buffer = Buffer.allocUnsafeSlow) {
     if (length > source.length * MOST_GROWTH) throw new Lz4Damage(0, `${source.length} bytes cannot hold ${length}`);
     this.#source = source;
-    this.target = Buffer.allocUnsafeSlow(length);
+    this.target = take(length);
   }
 
   get written(): number {

@@ -418,7 +418,7 @@ describe("LogHub consumer: what goes together", () => {
       next,
       atEnd,
       receivedAt: undefined,
-      booking: { holds: () => undefined, release: () => void released.push(next) },
+      release: () => void released.push(next),
     });
     return { one, clock, handed, delivered, released, answers, reply };
   }

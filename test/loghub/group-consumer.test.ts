@@ -178,6 +178,55 @@ describe("LogHub consumer of one shard", () => {
     await consumer.stop();
   });
 
+  it("hands nothing on any more once the service says that the shard is another's", async () => {
+    const shard = new OneShard();
+    shard.texts.push("a");
+    const { saveCheckpoint } = shard.store;
+    let refusals = 1;
+    shard.store.saveCheckpoint = async (...call) => {
+      if (refusals-- <= 0) return await saveCheckpoint?.(...call);
+      const parts = { code: "ConsumerNotMatch", request: "", reason: "" };
+      throw new HeadraceError("FLUME_LOGHUB_SHARD_LOST", parts);
+    };
+    const consumer = shard.consumer();
+    await shard.until(() => refusals === 0, "the refusal");
+    shard.texts.push("b");
+    const beats = () => shard.calls.filter((call) => call.startsWith("beat")).length;
+    const before = beats();
+    await shard.until(() => beats() > before, "the next heartbeat");
+    assert.deepEqual(shard.delivered, ["a"]);
+    assert.equal(shard.calls.at(-1), "beat ", "it does not claim the shard any more");
+    await shard.until(() => shard.delivered.length === 3, "the shard, given to it again");
+    assert.deepEqual(shard.delivered, ["a", "a", "b"]);
+    assert.deepEqual(shard.context.reports, []);
+    await consumer.stop();
+  });
+
+  it("gives the memory of each reply back once, when its events are delivered", async () => {
+    const shard = new OneShard();
+    shard.texts.push("a", "b", "c");
+    const { pull } = shard;
+    const released: string[] = [];
+    shard.pull = async (cursor) => {
+      const reply = await pull(cursor);
+      return {
+        ...reply,
+        release: () => {
+          released.push(reply.groups.toString());
+          reply.groups.fill("?");
+        },
+      };
+    };
+    const consumer = shard.consumer();
+    await shard.until(() => shard.saved === "3", "all");
+    await consumer.stop();
+    assert.deepEqual(shard.delivered, ["a", "b", "c"]);
+    assert.deepEqual(
+      released.filter((text) => text !== ""),
+      ["a", "b", "c"],
+    );
+  });
+
   it("is silent after its last checkpoint, not before", async () => {
     const shard = new OneShard();
     shard.texts.push("a");

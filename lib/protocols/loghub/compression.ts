@@ -44,22 +44,28 @@ export async function packBody(name: LogHubCompression, bytes: Buffer): Promise<
 
 /**
  * What a reply holds. `type` is its own x-log-compresstype; `length` what it says it holds. Takes no more memory than
- * that, nor than the packed bytes can hold. Rejects with any Error for bytes that are not what they say.
+ * that, nor than the packed bytes can hold. Rejects with any Error for bytes that are not what they say. `take` gives memory
+ * where it is ours to take.
  */
-export async function unpackBody(type: string, bytes: Buffer, length: number): Promise<Buffer> {
-  const unpacked = await unpack(type, bytes, length);
+export async function unpackBody(
+  type: string,
+  bytes: Buffer,
+  length: number,
+  take: (length: number) => Buffer = Buffer.allocUnsafeSlow,
+): Promise<Buffer> {
+  const unpacked = await unpack(type, bytes, length, take);
   if (unpacked.length !== length) throw new Error(`it holds ${unpacked.length} bytes, not ${length}`);
   return unpacked;
 }
 
-async function unpack(type: string, bytes: Buffer, length: number): Promise<Buffer> {
+async function unpack(type: string, bytes: Buffer, length: number, take: (length: number) => Buffer): Promise<Buffer> {
   const most = { maxOutputLength: Math.max(length, 1) };
   switch (type) {
     case "":
     case "none":
       return bytes;
     case "lz4":
-      return await unpackLz4(bytes, length);
+      return await unpackLz4(bytes, length, take);
     case "deflate":
       return await blockingWork(() => inflate(bytes, most));
     case "gzip":
@@ -74,8 +80,8 @@ async function unpack(type: string, bytes: Buffer, length: number): Promise<Buff
   }
 }
 
-async function unpackLz4(bytes: Buffer, length: number): Promise<Buffer> {
-  const reader = new Lz4BlockReader(bytes, length);
+async function unpackLz4(bytes: Buffer, length: number, take: (length: number) => Buffer): Promise<Buffer> {
+  const reader = new Lz4BlockReader(bytes, length, take);
   while (!reader.run(SLICE)) if (turnIsOver()) await nextLoopTurn();
   return reader.target;
 }

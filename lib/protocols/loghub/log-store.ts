@@ -14,6 +14,7 @@ import type {
   PullRequest,
   ShardInfo,
 } from "./port.js";
+import { ReplyMemory } from "./reply-memory.js";
 import type { PlainRequest } from "./signed-request.js";
 
 export interface LogStoreSettings extends LogHubClientSettings {
@@ -34,6 +35,7 @@ class HttpLogStore implements LogStore {
   readonly #settings: LogStoreSettings;
   readonly #client: LogHubClient;
   readonly #path: string;
+  readonly #memory = new ReplyMemory();
 
   constructor(settings: LogStoreSettings) {
     this.#settings = settings;
@@ -83,6 +85,8 @@ class HttpLogStore implements LogStore {
     const groupCount = this.#number(operation, reply, "x-log-count");
     const groups = await this.#unpacked(operation, reply, bytes, groupCount);
     signal.throwIfAborted();
+    if (bytes === 0) this.#memory.idle();
+    const packing = header(reply, "x-log-compresstype");
     const next = header(reply, "x-log-cursor");
     const atEnd = header(reply, "x-log-end-of-cursor");
     return {
@@ -93,6 +97,8 @@ class HttpLogStore implements LogStore {
       rawCount: optionalNumber(reply, "x-log-rawdatacount") ?? groupCount,
       rawBytes: optionalNumber(reply, "x-log-rawdatasize") ?? bytes,
       receivedAt: optionalNumber(reply, "x-log-cursor-time"),
+      // Other packings bring memory of their own.
+      ...(packing === "lz4" ? { release: () => this.#memory.give(groups) } : {}),
     };
   }
 
@@ -200,7 +206,9 @@ class HttpLogStore implements LogStore {
     try {
       // With nothing in it the body may be anything: packed nothing, or nothing.
       const groups =
-        bytes === 0 ? NOTHING : await unpackBody(header(reply, "x-log-compresstype") ?? "", reply.body, bytes);
+        bytes === 0
+          ? NOTHING
+          : await unpackBody(header(reply, "x-log-compresstype") ?? "", reply.body, bytes, this.#memory.take);
       const found = await checkLogGroups(groups);
       if (found !== groupCount) throw new Error(`it holds ${found} LogGroups, not ${groupCount}`);
       return groups;

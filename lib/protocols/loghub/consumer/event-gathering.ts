@@ -76,7 +76,7 @@ export class EventGathering {
   discard(): void {
     this.#events = 0;
     this.#waiting = [];
-    for (const { booking } of this.#replies.splice(0)) booking.release();
+    for (const reply of this.#replies.splice(0)) reply.release();
   }
 
   #wait(part: EventBatch): void {
@@ -95,7 +95,7 @@ export class EventGathering {
   #settle(replies: readonly Fetched[]): void {
     for (const reply of replies) {
       this.#steps.delivered(reply);
-      reply.booking.release();
+      reply.release();
     }
   }
 }

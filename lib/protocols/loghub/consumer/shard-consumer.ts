@@ -5,7 +5,7 @@ import { EventGathering } from "./event-gathering.js";
 import type { PullBudget } from "./pull-budget.js";
 import { RetryPlan } from "./retry-plan.js";
 import { ShardCheckpoint } from "./shard-checkpoint.js";
-import { ShardPuller } from "./shard-puller.js";
+import { type Fetched, ShardPuller } from "./shard-puller.js";
 import { type ConsumerSettings, type ConsumerSurroundings, memberOf } from "./surroundings.js";
 
 /** In milliseconds. */
@@ -22,6 +22,11 @@ export interface ShardCare {
   lost(shard: number): void;
   groupMissing(error: unknown): void;
   expired(shard: number, skippedSeconds: number | undefined): void;
+}
+
+/** What is being fetched while what came before is handed on. */
+interface Fetching {
+  ahead: Promise<Fetched | undefined>;
 }
 
 export type Beginning = "begin" | "end" | number | { readonly cursor: Cursor };
@@ -123,22 +128,28 @@ export class ShardConsumer {
   /** Until it is finishing and has nothing in hand any more, or something was taken back. While it delivers it fetches ahead. */
   async #readOn(puller: ShardPuller, gathering: EventGathering): Promise<void> {
     const { signal } = this.#finishing;
-    let ahead = puller.next(signal);
+    const fetching: Fetching = { ahead: puller.next(signal) };
     try {
-      for (let going = true; going; ) {
-        const reply = await this.#within(gathering.due, ahead);
-        if (reply) {
-          ahead = puller.next(signal);
-          if (reply.groups.length > 0) this.#behindSince ??= reply.receivedAt;
-          going = await gathering.add(reply);
-        } else going = (await gathering.flush()) && !signal.aborted;
-      }
+      while (await this.#handOn(fetching, puller, gathering));
     } finally {
       this.#finishing.abort();
       gathering.discard();
       // Read again by whoever comes next.
-      (await ahead)?.booking.release();
+      (await fetching.ahead)?.release();
     }
+  }
+
+  /**
+   * One reply. A call of its own for each: a function that waits keeps what its variables held last, and a shard that
+   * has nothing new would keep the 10 MB of its last reply.
+   */
+  async #handOn(fetching: Fetching, puller: ShardPuller, gathering: EventGathering): Promise<boolean> {
+    const { signal } = this.#finishing;
+    const reply = await this.#within(gathering.due, fetching.ahead);
+    if (!reply) return (await gathering.flush()) && !signal.aborted;
+    fetching.ahead = puller.next(signal);
+    if (reply.groups.length > 0) this.#behindSince ??= reply.receivedAt;
+    return await gathering.add(reply);
   }
 
   /** A fault of ours: it is told, and the shard begins again at its checkpoint after a while. */

@@ -19,8 +19,8 @@ export interface Fetched {
   readonly atEnd: boolean;
   /** When its last group was received, in seconds since 1970, if known. */
   readonly receivedAt: number | undefined;
-  /** Released by whoever has the reply, once its events are delivered. */
-  readonly booking: Booking;
+  /** By whoever has the reply, once its events are delivered: `groups` is something else then. May be called more than once. */
+  release(): void;
 }
 
 export interface PullerEvents {
@@ -103,7 +103,14 @@ export class ShardPuller {
     this.#wait = this.#pace.after(reply, cursor);
     const atEnd = isAtEnd(reply, cursor);
     const receivedAt = await this.#timeOf(reply, atEnd, signal);
-    return { groups: reply.groups, next: reply.next, atEnd, receivedAt, booking };
+    let released = false;
+    const release = () => {
+      if (released) return;
+      released = true;
+      booking.release();
+      reply.release?.();
+    };
+    return { groups: reply.groups, next: reply.next, atEnd, receivedAt, release };
   }
 
   async #timeOf(reply: PulledGroups, atEnd: boolean, signal: AbortSignal): Promise<number | undefined> {
