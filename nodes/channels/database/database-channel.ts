@@ -77,6 +77,8 @@ export class DatabaseChannel implements Channel {
     opened.admission.close(new DeliveryError("FLUME_STOPPED"));
     for (const consumer of [...opened.consumers]) await consumer.close();
     opened.queue.close();
+    // What cannot be written now is not waited for: puts are told so, and takes come again.
+    if (opened.store.trouble) await opened.store.close();
     await opened.writer.close();
     await opened.store.close();
   }

@@ -313,15 +313,22 @@ describe("database channel on PostgreSQL", function () {
     }));
 
   it("refuses puts at once while the server is gone, and says so; a stop does not wait for it", async () => {
-    const { channel, context } = await open();
+    const { channel, context, name } = await open();
     await put(channel, 0, 5);
+    const consumer = channel.connect({ id: "taker", maxLeases: 1 });
+    const take = await consumer.take({ events: 2, bytes: Number.POSITIVE_INFINITY }, NEVER);
     await server.kill();
     await eventually(() => reported(context).length > 0);
     assert.match(await refusal(put(channel, 5, 5)), /^FLUME_DATABASE_(LOST|UNREACHABLE)$/);
+    const committed = refusal(take?.commit() ?? Promise.resolve());
     const from = performance.now();
     await channel.stop();
     assert.ok(performance.now() - from < 10_000);
+    assert.equal(await committed, "FLUME_STOPPED");
     await server.start();
+    const again = await open({ channelName: name });
+    assert.deepEqual(await drain(again.channel), range(0, 5));
+    await again.channel.stop();
   });
 
   it("works without waiting for the server's disk where it is told to", async () => {

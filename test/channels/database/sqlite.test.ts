@@ -226,6 +226,31 @@ describe("database channel on SQLite", function () {
     }
   });
 
+  it("takes out what was committed although its sender was told that it may not be", async () => {
+    const { emit } = Worker.prototype;
+    let losing = false;
+    Worker.prototype.emit = function (this: Worker, ...given: Parameters<typeof emit>) {
+      if (!losing || given[0] !== "message") return emit.apply(this, given);
+      losing = false;
+      void this.terminate();
+      return true;
+    } as typeof emit;
+    try {
+      const { channel } = await openDatabaseChannel(dir().path);
+      await put(channel, 0, 10);
+      losing = true;
+      assert.equal(await refusal(put(channel, 10, 10)), "FLUME_DATABASE_FAILED");
+      await put(channel, 20, 10);
+      assert.deepEqual(await drain(channel), [...range(0, 10), ...range(20, 30)]);
+      await channel.stop();
+      const again = await openDatabaseChannel(dir().path);
+      assert.equal(again.channel.size, 0);
+      await again.channel.stop();
+    } finally {
+      Worker.prototype.emit = emit;
+    }
+  });
+
   it("a full disk, for real: puts are refused, what is held goes out, and it goes on", async function () {
     const folder = dir().file("small");
     await mkdir(folder);
