@@ -430,7 +430,7 @@ describe("LogHub client", function () {
         others.map(({ accessKeyId }) => accessKeyId),
         ["id-4", "id-4", "id-4"],
       );
-      assert.equal((await provider.renewed(others[0] as (typeof others)[0])).accessKeyId, "id-4");
+      assert.equal((await provider.renewed(others[0] ?? renewed)).accessKeyId, "id-4");
       now += 10_000_000;
       works = false;
       await assert.rejects(provider.current());
