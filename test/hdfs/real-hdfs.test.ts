@@ -8,6 +8,7 @@ import { faultSuite } from "./fault-suite.js";
 import { flowSuite } from "./flow-suite.js";
 import { formatSuite } from "./format-suite.js";
 import { fullDiskSuite } from "./full-disk-suite.js";
+import { outageSuite } from "./outage-suite.js";
 import { pairSuite } from "./pair-suite.js";
 import { sinkSuite } from "./sink-suite.js";
 import { tlsSuite } from "./tls-suite.js";
@@ -36,6 +37,7 @@ describe("against a real HDFS", function () {
   flowSuite(cluster);
   faultSuite(cluster);
   crashSuite(cluster);
+  outageSuite(cluster);
   pairSuite();
   fullDiskSuite();
   tlsSuite();

@@ -82,7 +82,8 @@ export class HdfsFile {
         break;
       } catch (error) {
         if (await this.#cameThrough(error)) break;
-        if (tries < MOST_TRIES && !this.#around.stopping.aborted) continue;
+        const again = tries < MOST_TRIES && !this.#around.stopping.aborted;
+        if (again && !isStuck(error)) continue;
         // A data node whose disk was full may never again take more into a file that it has, though it takes new ones.
         if (this.#length > 0) this.#broken = true;
         throw withoutTrace(error);
@@ -160,6 +161,11 @@ function isTaken({ exception }: HdfsError): boolean {
     exception === "AlreadyBeingCreatedException" ||
     exception === "RecoveryInProgressException"
   );
+}
+
+/** "All datanodes … are bad. Aborting...": those that have the file's last block do not take more of it. */
+function isStuck(error: unknown): boolean {
+  return isHdfsError(error) && /All datanodes .* are bad/s.test(error.message);
 }
 
 function isGone(error: unknown): boolean {
