@@ -47,6 +47,37 @@ describe("LogHub sources that are killed", function () {
     assert.deepEqual(Ledger.repeated(emissions()), uncommitted);
   });
 
+  it("stands still for longer than the timeout: hands nothing on that another has by now, and joins again", async () => {
+    const { service, ledger, process, emissions, allOut, held } = await fixture({ shards: 4 });
+    const settings = { groupTimeout: 4, batchSize: 5, fetchCount: 5, checkpointInterval: 100 };
+    const a = process("a", settings);
+    process("b", settings);
+    await eventually(() => held().get("a") === 2 && held().get("b") === 2, { within: 60_000, what: "two shards each" });
+    const writing = setInterval(() => [0, 1, 2, 3].forEach((shard) => ledger.write(shard)), 10);
+    try {
+      for (let pause = 0; pause < 2; pause++) {
+        await eventually(() => held().get("a") === 2, { within: 60_000, what: "its shards" });
+        await sleep(300 + pause * 37);
+        a.pause();
+        await eventually(() => held().get("b") === 4, { within: 60_000, what: "takeover" });
+        // Its connections are full of answers by now.
+        await sleep(200);
+        a.resume();
+      }
+      await eventually(() => held().get("a") === 2, { within: 60_000, what: "its shards" });
+    } finally {
+      clearInterval(writing);
+      a.resume();
+    }
+    await allOut();
+    ledger.assertHeld(emissions());
+    ledger.assertRepeatsUncommitted(emissions());
+    assert.equal(
+      service.history.epochs.entries.filter(({ consumer, why }) => consumer === "a" && why === "evicted").length,
+      4,
+    );
+  });
+
   it(`two of one group, either killed at random ${KILLS} times under load: nothing lost, one holder at a time`, async () => {
     const random = randomNumbers(SEED);
     const { service, ledger, process, emissions, held } = await fixture({ shards: 6, historyLimit: 5_000_000 });

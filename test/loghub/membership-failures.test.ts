@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Membership } from "../../lib/protocols/loghub/consumer/membership.js";
+import { Troubles } from "../../lib/protocols/loghub/consumer/troubles.js";
+import type { LogStore } from "../../lib/protocols/loghub/port.js";
 import { eventually } from "../support/eventually.js";
 import { faults } from "./emulator/faults.js";
 import { useFixture } from "./support/fixture.js";
@@ -160,6 +163,36 @@ describe("LogHub source, failures of membership", function () {
     lost.end();
     await eventually(() => held().get("a") === 2, { within: 30_000, what: "a to be back" });
     assert.ok(service.history.epochs.entries.some(({ consumer, why }) => consumer === "a" && why === "evicted"));
+  });
+
+  it("8: a process that stood still finds its shards gone before its late timer tells it", async () => {
+    let now = 0;
+    const evictions: string[] = [];
+    const beats: (readonly number[])[] = [];
+    const store = { heartbeat: (_: unknown, shards: readonly number[]) => (beats.push(shards), Promise.resolve([0])) };
+    const membership = new Membership(
+      store as unknown as LogStore,
+      { member: { group: "g", consumer: "a" }, interval: 1_000, timeout: 3_000 },
+      // Its timers never come.
+      { now: () => now, after: () => () => undefined },
+      new Troubles(() => undefined),
+      {
+        working: () => [0],
+        assigned: () => undefined,
+        evicted: (why) => void evictions.push(why),
+        groupMissing: () => undefined,
+      },
+    );
+    membership.begin();
+    await eventually(() => beats.length === 1, { what: "heartbeat" });
+    now = 2_999;
+    membership.confirm();
+    assert.deepEqual(evictions, []);
+    now = 3_000;
+    membership.confirm();
+    membership.confirm();
+    assert.deepEqual(evictions, ["no heartbeat was answered for 3 s"]);
+    await membership.stop();
   });
 
   it("9: heartbeats that are slow, but in time, change nothing", async () => {

@@ -53,6 +53,15 @@ export class SourceProcess {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await this.#ended;
   }
 
+  /** Stands still, as on a machine that sleeps or swaps, until it is resumed. */
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+
   /** In order; resolves when the process has ended. */
   async stop(): Promise<void> {
     this.#tell({ stop: true });

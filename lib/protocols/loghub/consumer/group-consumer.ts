@@ -179,9 +179,16 @@ export class GroupConsumer {
   }
 
   #begin(shard: number): void {
+    const around: ConsumerSurroundings = {
+      ...this.#around,
+      deliver: (events, where, signal) => {
+        this.#membership?.confirm();
+        return this.#around.deliver(events, where, signal);
+      },
+    };
     const consumer = new ShardConsumer(shard, {
       settings: this.#settings,
-      around: this.#around,
+      around,
       budget: this.#budget,
       beginning: (of) => this.#beginning(of),
       lost: (of) => this.#lost(of),
