@@ -13,7 +13,7 @@ export class ChannelLock {
   /** `shared`: others may have it shared too. Throws Refusal when it cannot be had. */
   constructor(path: string, how: "exclusive" | "shared") {
     makeFile(path);
-    this.#file = new (loadSqlite().DatabaseSync)(path, { timeout: 0 });
+    this.#file = new (loadSqlite().DatabaseSync)(path);
     try {
       // Nothing is ever written: there must be no journal beside it.
       this.#file.exec("PRAGMA journal_mode = MEMORY");

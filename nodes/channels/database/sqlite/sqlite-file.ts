@@ -84,9 +84,11 @@ export class SqliteFile {
     const { file, table, sync } = settings;
     this.#settings = settings;
     makeFile(file);
-    const database = new (loadSqlite().DatabaseSync)(file, { timeout: BUSY_WAIT });
+    const database = new (loadSqlite().DatabaseSync)(file);
     this.#database = database;
     try {
+      // Not by Node's own option for it, which older versions do not know.
+      database.exec(`PRAGMA busy_timeout = ${BUSY_WAIT}`);
       database.exec("PRAGMA journal_mode = WAL");
       this.#eachCommitSynced = sync;
       database.exec(`PRAGMA synchronous = ${sync ? "FULL" : "NORMAL"}`);
@@ -229,7 +231,7 @@ export class SqliteFile {
 
   #rollBack(): void {
     try {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      this.#database.exec("ROLLBACK");
     } catch {
       // SQLite has done so by itself.
     }
