@@ -269,7 +269,10 @@ describe("deploys", () => {
     const client = await clientOf(port);
     for (let i = 0; i < 150; i++) assert.equal(await client.ask(`${i}`), "OK");
     await nodeRed().deploy(flow({ channel: { capacity: 100, keepAlive: 0 } }), "nodes");
-    await nodeRed().comms.waitForStatus(`${id}-channel`, ({ fill, text }) => fill === "red" && text === "150 % lost on crash");
+    await nodeRed().comms.waitForStatus(
+      `${id}-channel`,
+      ({ fill, text }) => fill === "red" && text === "150 % · lost on crash",
+    );
     assert.match(await client.ask("too many"), /^FAILED: Space for commit/);
     await nodeRed().deploy(flow({ channel: { capacity: 1000, keepAlive: 0 } }), "nodes");
     assert.equal(await client.ask("room again"), "OK");

@@ -59,7 +59,10 @@ for (const { version, node } of supported) {
 
     it("shows rate and fill under the nodes", async () => {
       await nodeRed().comms.waitForStatus("lines", ({ fill, text }) => fill === "green" && /^\d+\/s/.test(text ?? ""));
-      await nodeRed().comms.waitForStatus("channel", ({ fill, text }) => fill === "green" && text === "0 % lost on crash");
+      await nodeRed().comms.waitForStatus(
+        "channel",
+        ({ fill, text }) => fill === "green" && text === "0 % · lost on crash",
+      );
       await nodeRed().comms.waitForStatus("sink", ({ fill, text }) => fill === "green" && text === "0/s");
     });
   });

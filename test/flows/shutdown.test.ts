@@ -73,7 +73,7 @@ describe("the end of the process", () => {
       fileRoll("sink", temp().file("missing")),
     ];
     const nodeRed = await NodeRed.start({ flows, settings: { headrace: { drainSeconds: 1 } } });
-    await nodeRed.comms.waitForStatus("channel", ({ text }) => text === "100 % lost on crash");
+    await nodeRed.comms.waitForStatus("channel", ({ text }) => text === "100 % · lost on crash");
     const { milliseconds } = await nodeRed.stop({ within: 10_000 });
     assert.ok(milliseconds < 5000, `${milliseconds} ms`);
     assert.ok(nodeRed.logs.some((line) => / 1000 events .* within 1 s/.test(line)));

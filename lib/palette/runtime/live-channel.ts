@@ -76,7 +76,7 @@ export function liveChannel(
       // What others hold for it has no measure here.
       if (channel.capacity === undefined) return { fill: "green", shape: "dot", text: promise };
       const { fill, percent } = fillStatus(channel.size ?? 0, channel.capacity);
-      return { fill, shape: "dot", text: `${percent} % ${promise}` };
+      return { fill, shape: "dot", text: `${percent} % · ${promise}` };
     },
     get progress() {
       return face.counters.get("EventTakeSuccessCount");
