@@ -15,6 +15,11 @@ import { filesBelow, finishLeftovers, hdfsClient, hdfsSink, linesBelow } from ".
 const run = promisify(execFile);
 const MEGABYTE = 1024 * 1024;
 const DISK = 24 * MEGABYTE;
+/**
+ * A block is only begun where a whole one has room, and the name node counts each that could not be written as room
+ * taken, for ten minutes: with large ones a small disk would stay full in its eyes.
+ */
+const BLOCK = 64 * 1024;
 /** What something else on the disk takes, and gives back later. */
 const BALLAST = 14 * MEGABYTE;
 
@@ -43,8 +48,7 @@ export function fullDiskSuite(): void {
         forget();
       };
       await writeFile(join(disk, "ballast"), Buffer.alloc(BALLAST));
-      // A block is only begun where a whole one has room.
-      const properties = { "dfs.blocksize": String(MEGABYTE), "dfs.datanode.du.reserved": "0" };
+      const properties = { "dfs.blocksize": String(BLOCK), "dfs.datanode.du.reserved": "0" };
       cluster = await startHdfs({ appendDelay: 5, leaseSoftLimit: 2000, dataFolder: join(disk, "data"), properties });
     });
     after(async () => {
