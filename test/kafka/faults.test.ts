@@ -12,9 +12,14 @@ const node = (type: string, id: string, wires: string[][], settings: Record<stri
   ...settings,
 });
 
-/** Quick to notice that a member is gone: the least that a broker allows. */
+/** Quick to notice that a broker or a member of a group is gone. */
+const IMPATIENT = {
+  "broker.session.timeout.ms": "3000",
+  "broker.heartbeat.interval.ms": "500",
+  "group.min.session.timeout.ms": "1000",
+};
 const QUICK = [
-  { property: "session.timeout.ms", value: "6000" },
+  { property: "session.timeout.ms", value: "3000" },
   { property: "heartbeat.interval.ms", value: "500" },
 ];
 
@@ -37,7 +42,7 @@ async function ledger(...folders: string[]): Promise<{ seen: Set<string>; twice:
 
 describe("Kafka: faults, with every event counted", function () {
   this.timeout(180_000);
-  const suite = useKafka({ brokers: 3 });
+  const suite = useKafka({ brokers: 3, properties: IMPATIENT });
   const temp = useTempDir();
   const cluster = (): FlowNode => ({
     ...{ id: "cluster", type: "flume-kafka-cluster", name: "" },

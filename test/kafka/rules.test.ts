@@ -20,6 +20,59 @@ describe("Kafka: pass-through properties", () => {
     assert.deepEqual(consumerOverrides(row("enable.auto.commit", "false")), {});
   });
 
+  it("of Java's clients, all but a few that change nothing here are translated or refused by name", () => {
+    // ProducerConfig.configNames() and ConsumerConfig.configNames() of kafka-clients 2.7.2, which Flume 1.11 brings.
+    const common =
+      "bootstrap.servers client.dns.lookup client.id connections.max.idle.ms interceptor.classes metadata.max.age.ms metric.reporters metrics.num.samples metrics.recording.level metrics.sample.window.ms receive.buffer.bytes reconnect.backoff.max.ms reconnect.backoff.ms request.timeout.ms retry.backoff.ms sasl.client.callback.handler.class sasl.jaas.config sasl.kerberos.service.name sasl.login.class sasl.mechanism security.protocol security.providers send.buffer.bytes socket.connection.setup.timeout.max.ms socket.connection.setup.timeout.ms ssl.cipher.suites ssl.enabled.protocols ssl.endpoint.identification.algorithm ssl.key.password ssl.keystore.location ssl.keystore.password ssl.keystore.type ssl.protocol ssl.truststore.location ssl.truststore.password ssl.truststore.type";
+    const producer =
+      "acks batch.size buffer.memory compression.type delivery.timeout.ms enable.idempotence internal.auto.downgrade.txn.commit key.serializer linger.ms max.block.ms max.in.flight.requests.per.connection max.request.size metadata.max.idle.ms partitioner.class retries transaction.timeout.ms transactional.id value.serializer";
+    const consumer =
+      "allow.auto.create.topics auto.commit.interval.ms auto.offset.reset check.crcs client.rack default.api.timeout.ms enable.auto.commit exclude.internal.topics fetch.max.bytes fetch.max.wait.ms fetch.min.bytes group.id group.instance.id heartbeat.interval.ms internal.leave.group.on.close internal.throw.on.fetch.stable.offset.unsupported isolation.level key.deserializer max.partition.fetch.bytes max.poll.interval.ms max.poll.records partition.assignment.strategy session.timeout.ms value.deserializer";
+    // What each accepts, where not any number does.
+    const values: Record<string, string> = {
+      acks: "all",
+      "compression.type": "gzip",
+      "enable.idempotence": "true",
+      "key.serializer": "x.StringSerializer",
+      "value.serializer": "x.ByteArraySerializer",
+      "auto.offset.reset": "none",
+      "enable.auto.commit": "false",
+      "isolation.level": "read_committed",
+      "key.deserializer": "x.StringDeserializer",
+      "value.deserializer": "x.ByteArrayDeserializer",
+      "partition.assignment.strategy": "x.RangeAssignor",
+      "ssl.endpoint.identification.algorithm": "",
+    };
+    const socket = ["connections.max.idle.ms", "receive.buffer.bytes", "send.buffer.bytes"];
+    const backoff = ["reconnect.backoff.max.ms", "reconnect.backoff.ms", "retry.backoff.ms"];
+    const silent = {
+      producer:
+        "batch.size buffer.memory key.serializer linger.ms max.block.ms metadata.max.idle.ms retries value.serializer",
+      consumer:
+        "allow.auto.create.topics auto.commit.interval.ms check.crcs default.api.timeout.ms enable.auto.commit exclude.internal.topics key.deserializer max.poll.records value.deserializer",
+    };
+    for (const [side, overrides, names] of [
+      ["producer", producerOverrides, producer],
+      ["consumer", consumerOverrides, consumer],
+    ] as const) {
+      const withoutEffect: string[] = [];
+      for (const name of `${common} ${names}`.split(" ")) {
+        try {
+          const found = overrides(row(name, values[name] ?? "1000"));
+          if (Object.keys(found).length === 0) withoutEffect.push(name);
+        } catch (error) {
+          assert.ok(refused("FLUME_KAFKA_PROPERTY_UNSUPPORTED")(error), `${name}: ${String(error)}`);
+          assert.ok(String(error).includes(`kafka.${side}.${name}`), String(error));
+        }
+      }
+      assert.deepEqual(withoutEffect.toSorted(), [...silent[side].split(" "), ...socket, ...backoff].toSorted());
+    }
+    assert.deepEqual(producerOverrides(row("ssl.endpoint.identification.algorithm", "")), { verifyHostname: false });
+    assert.deepEqual(consumerOverrides(row("ssl.endpoint.identification.algorithm", "HTTPS")), {
+      verifyHostname: true,
+    });
+  });
+
   it("are refused by name where there is none", () => {
     for (const name of ["transactional.id", "interceptor.classes", "sasl.jaas.config", "no.such.thing"]) {
       assert.throws(

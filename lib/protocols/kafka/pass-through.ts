@@ -34,6 +34,8 @@ const IN_CLUSTER = "Set it in the kafka-cluster node.";
 const REFUSED: Readonly<Record<string, string>> = {
   "bootstrap.servers": IN_CLUSTER,
   "security.protocol": IN_CLUSTER,
+  "group.id": "The group is a field of the node.",
+  "group.protocol": "Members follow the classic protocol, which Java's clients speak, too.",
   "transactional.id": "Numbered batches (acks all) keep repeated sends out; a reader may still see some twice.",
   "interceptor.classes": "Java classes cannot be loaded: use an interceptors node.",
   "group.instance.id": "Members of a group are not static here.",
@@ -75,6 +77,14 @@ const WITHOUT_EFFECT = {
   ],
 } as const;
 
+/** Flume's own switch, and Java's: nothing in the place of an algorithm. */
+const HOSTNAME_CHECK: Readers<{ readonly verifyHostname?: boolean }> = {
+  "ssl.disableTLSHostnameVerification": (value, property) => ({ verifyHostname: !truth(value, property) }),
+  "ssl.endpoint.identification.algorithm": (value, property) => ({
+    verifyHostname: oneOf(value, ["https", ""], property) === "https",
+  }),
+};
+
 const PRODUCER: Readers<ProducerOverrides> = {
   acks: (value, property) => ({ acks: oneOf(value, ["all", "-1", "0", "1"], property) }),
   "compression.type": (value, property) => ({ compression: oneOf(value, COMPRESSION_NAMES, property) }),
@@ -87,7 +97,7 @@ const PRODUCER: Readers<ProducerOverrides> = {
   "client.id": (value) => ({ clientId: value }),
   "key.serializer": serializer("StringSerializer"),
   "value.serializer": serializer("ByteArraySerializer"),
-  "ssl.disableTLSHostnameVerification": (value, property) => ({ verifyHostname: !truth(value, property) }),
+  ...HOSTNAME_CHECK,
 };
 
 const CONSUMER: Readers<ConsumerOverrides> = {
@@ -116,7 +126,7 @@ const CONSUMER: Readers<ConsumerOverrides> = {
   },
   "key.deserializer": serializer("StringDeserializer"),
   "value.deserializer": serializer("ByteArrayDeserializer"),
-  "ssl.disableTLSHostnameVerification": (value, property) => ({ verifyHostname: !truth(value, property) }),
+  ...HOSTNAME_CHECK,
 };
 
 /** Throws FLUME_KAFKA_PROPERTY_UNSUPPORTED and …_VALUE. */
