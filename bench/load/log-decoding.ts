@@ -4,8 +4,7 @@
 import { checkLogGroups } from "../../lib/formats/log-groups/check-log-groups";
 import type { DelimitedForm } from "../../lib/formats/log-groups/delimited-body";
 import { type LogEventForm, LogEvents } from "../../lib/formats/log-groups/log-events";
-import { packLz4Block } from "../../lib/formats/lz4-block";
-import { unpackBody } from "../../lib/protocols/loghub/compression";
+import { packBody, unpackBody } from "../../lib/protocols/loghub/compression";
 import { encodeLogGroupList } from "../../test/loghub/emulator/log-groups";
 import { accessLogGroup, LOGS_OF_A_GROUP } from "./access-logs";
 
@@ -36,7 +35,7 @@ const forms: Readonly<Record<string, LogEventForm>> = {
 async function main(): Promise<void> {
   const groups = Array.from({ length: GROUPS }, (_, i) => accessLogGroup(i * LOGS_OF_A_GROUP, 1_700_000_000 + i));
   const list = encodeLogGroupList(groups);
-  const packed = packLz4Block(list);
+  const packed = await packBody("lz4", list);
   const results: object[] = [];
   for (const [form, settings] of Object.entries(forms)) {
     const events = new LogEvents(settings);

@@ -121,41 +121,72 @@ const LAST_LITERALS = 5;
 const LAST_MATCH = 12;
 const FARTHEST = 65_535;
 
-/** Places of the last 16,384 kinds of four bytes, plus one. Used again for each block. */
-const seen = new Int32Array(1 << HASH_BITS);
+/** Packs bytes into one block, greedily and as far at a time as is wanted: speed matters more than the last percent. */
+export class Lz4BlockWriter {
+  readonly #source: Buffer;
+  readonly #target: Buffer;
+  /** Places of the last 16,384 kinds of four bytes, plus one. */
+  readonly #seen = new Int32Array(1 << HASH_BITS);
+  #at = 0;
+  #from = 0;
+  #literalsFrom = 0;
 
-/** Packs bytes into one block, greedily: the speed matters more than the last percent. */
-export function packLz4Block(source: Buffer): Buffer {
-  const { length } = source;
-  const target = Buffer.allocUnsafe(length + Math.ceil(length / 255) + 16);
-  seen.fill(0);
-  let at = 0;
-  let literalsFrom = 0;
-  let misses = 0;
-  const matchLimit = length - LAST_LITERALS;
-  for (let i = 0; i <= length - LAST_MATCH; ) {
-    const four = readFour(source, i);
-    const slot = Math.imul(four, 0x9e37_79b1) >>> (32 - HASH_BITS);
-    const candidate = (seen[slot] as number) - 1;
-    seen[slot] = i + 1;
-    if (candidate < 0 || i - candidate > FARTHEST || readFour(source, candidate) !== four) {
-      // Where nothing repeats, steps grow, so that it costs little.
-      i += 1 + (misses++ >> 6);
-      continue;
-    }
-    misses = 0;
-    let end = i + SHORTEST_MATCH;
-    let back = candidate + SHORTEST_MATCH;
-    while (end < matchLimit && source[end] === source[back]) {
-      end++;
-      back++;
-    }
-    at = writeSequence(source, literalsFrom, i, target, at, i - candidate, end - i - SHORTEST_MATCH);
-    i = end;
-    literalsFrom = end;
+  constructor(source: Buffer) {
+    const { length } = source;
+    this.#source = source;
+    this.#target = Buffer.allocUnsafe(length + Math.ceil(length / 255) + 16);
   }
-  at = writeSequence(source, literalsFrom, length, target, at, 0, 0);
-  return target.subarray(0, at);
+
+  /** Once `run` has given true. */
+  get block(): Buffer {
+    return this.#target.subarray(0, this.#at);
+  }
+
+  /** Goes on until `most` more bytes are packed, about, or all are: then true. */
+  run(most: number): boolean {
+    const source = this.#source;
+    const target = this.#target;
+    const seen = this.#seen;
+    const { length } = source;
+    const lastMatch = length - LAST_MATCH;
+    const matchLimit = length - LAST_LITERALS;
+    const pause = this.#from + most;
+    let misses = 0;
+    let i = this.#from;
+    while (i <= lastMatch && i < pause) {
+      const four = readFour(source, i);
+      const slot = Math.imul(four, 0x9e37_79b1) >>> (32 - HASH_BITS);
+      const candidate = (seen[slot] as number) - 1;
+      seen[slot] = i + 1;
+      if (candidate < 0 || i - candidate > FARTHEST || readFour(source, candidate) !== four) {
+        // Where nothing repeats, steps grow, so that it costs little.
+        i += 1 + (misses++ >> 6);
+        continue;
+      }
+      misses = 0;
+      let end = i + SHORTEST_MATCH;
+      let back = candidate + SHORTEST_MATCH;
+      while (end < matchLimit && source[end] === source[back]) {
+        end++;
+        back++;
+      }
+      this.#at = writeSequence(
+        source,
+        this.#literalsFrom,
+        i,
+        target,
+        this.#at,
+        i - candidate,
+        end - i - SHORTEST_MATCH,
+      );
+      i = end;
+      this.#literalsFrom = end;
+    }
+    this.#from = i;
+    if (i <= lastMatch) return false;
+    this.#at = writeSequence(source, this.#literalsFrom, length, target, this.#at, 0, 0);
+    return true;
+  }
 }
 
 function readFour(bytes: Buffer, at: number): number {

@@ -367,8 +367,9 @@ describe("LogHub client", function () {
   });
 
   describe("credentials", () => {
-    const folder = tempDir();
-    after(async () => (await folder).remove());
+    let folder: Awaited<ReturnType<typeof tempDir>>;
+    before(async () => (folder = await tempDir()));
+    after(() => folder.remove());
 
     const asJson = ({ id, secret, token }: { id: string; secret: string; token: string }, expiresAt?: number) =>
       JSON.stringify({
@@ -381,7 +382,7 @@ describe("LogHub client", function () {
 
     it("a token that has expired is read again from its file, without a deploy", async () => {
       const service = await start();
-      const file = (await folder).file("credentials.json");
+      const file = folder.file("credentials.json");
       await writeFile(file, asJson(service.issueToken(Date.now() + 600_000)));
       const store = open(service, { credentialSource: "file", credentialsFile: file });
       await store.shards(NEVER);
@@ -488,7 +489,7 @@ describe("LogHub client", function () {
         securityToken: undefined,
       });
       await assert.rejects(credentialsOfEnvironment({})(), failsWith("FLUME_LOGHUB_CREDENTIALS"));
-      await assert.rejects(credentialsOfFile((await folder).file("none"))(), failsWith("FLUME_LOGHUB_CREDENTIALS"));
+      await assert.rejects(credentialsOfFile(folder.file("none"))(), failsWith("FLUME_LOGHUB_CREDENTIALS"));
     });
   });
 });

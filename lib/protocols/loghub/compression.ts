@@ -3,11 +3,13 @@ import * as zlib from "node:zlib";
 import { blockingWork } from "../../engine/blocking-work.js";
 import { HeadraceError } from "../../engine/errors.js";
 import { nextLoopTurn, turnIsOver } from "../../engine/turn.js";
-import { Lz4BlockReader, packLz4Block } from "../../formats/lz4-block.js";
+import { Lz4BlockReader, Lz4BlockWriter } from "../../formats/lz4-block.js";
 import type { LogHubCompression } from "./compression-names.js";
 
 /** Bytes of LZ4 that are unpacked between two looks at the clock: about a millisecond. */
 const SLICE = 1024 * 1024;
+/** The same for packing, which takes longer. */
+const PACKED_SLICE = 128 * 1024;
 
 type Unpack = (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
 type Pack = (bytes: Buffer) => Promise<Buffer>;
@@ -31,7 +33,7 @@ export async function packBody(name: LogHubCompression, bytes: Buffer): Promise<
     case "none":
       return bytes;
     case "lz4":
-      return packLz4Block(bytes);
+      return await packLz4(bytes);
     case "deflate":
       return await blockingWork(() => deflate(bytes));
     case "zstd": {
@@ -78,6 +80,12 @@ async function unpack(type: string, bytes: Buffer, length: number, take: (length
     default:
       throw new Error(`compression ${type.slice(0, 20)} is not known`);
   }
+}
+
+async function packLz4(bytes: Buffer): Promise<Buffer> {
+  const writer = new Lz4BlockWriter(bytes);
+  while (!writer.run(PACKED_SLICE)) if (turnIsOver()) await nextLoopTurn();
+  return writer.block;
 }
 
 async function unpackLz4(bytes: Buffer, length: number, take: (length: number) => Buffer): Promise<Buffer> {

@@ -5,6 +5,7 @@ import type { Sink } from "../../../lib/engine/contracts.js";
 import { within } from "../../../lib/engine/backoff.js";
 import { DeliveryError, HeadraceError, isDeliveryError, isHeadraceError } from "../../../lib/engine/errors.js";
 import type { FlumeEvent, Headers } from "../../../lib/engine/event.js";
+import { nextLoopTurn, turnIsOver } from "../../../lib/engine/turn.js";
 import { localHostNames } from "../../../lib/formats/local-host-names.js";
 import { encodeLog } from "../../../lib/formats/log-groups/log-group-writer.js";
 import { openLogStore } from "../../../lib/protocols/loghub/log-store.js";
@@ -18,6 +19,8 @@ import { PendingWrite } from "./pending-write.js";
 const MOST_LOG_BYTES = 10 * 1024 * 1024 - 4096;
 /** How long a stop waits for acknowledgements, in milliseconds. */
 const CLOSE_WAIT = 5_000;
+/** Events between two looks at the clock. */
+const LOGS_OF_A_STEP = 100;
 const HASH_KEY = /^[0-9a-f]{32}$/i;
 
 /**
@@ -31,8 +34,10 @@ export class LogHubSink implements Sink {
   readonly #context: SinkContext;
   #serialize: LogSerializer | undefined;
   #putter: LogPutter | undefined;
-  /** Writes under way. */
-  readonly #writes = new Set<PendingWrite>();
+  /** Writes under way; none of these rejects. */
+  readonly #underWay = new Set<Promise<void>>();
+  /** Of them, those whose logs are all with the putter. */
+  #waiting = 0;
 
   constructor(settings: LogHubSinkSettings, context: SinkContext) {
     this.#settings = settings;
@@ -59,22 +64,13 @@ export class LogHubSink implements Sink {
   async write(batch: EventBatch): Promise<void> {
     const putter = this.#putter;
     if (!putter) throw new DeliveryError("FLUME_STOPPED");
-    const logs = this.#logs(batch);
-    const write = new PendingWrite(logs.length);
-    this.#writes.add(write);
+    const writing = this.#write(batch, putter);
+    const settled = writing.catch(() => undefined);
+    this.#underWay.add(settled);
     try {
-      for (const [index, log] of logs.entries())
-        putter.add({ log, write, index }, this.#hashKey(batch.at(index).headers));
-      // When every write slot is taken, nobody is left to wait for.
-      if (this.#writes.size >= this.maxInFlight) putter.flush();
-      else putter.flushSoon();
-      await write.settled;
+      await writing;
     } finally {
-      this.#writes.delete(write);
-    }
-    if (write.acknowledged < logs.length) {
-      this.#context.counters.add("RollbackCount");
-      throw rejectionOf(write);
+      this.#underWay.delete(settled);
     }
   }
 
@@ -83,18 +79,39 @@ export class LogHubSink implements Sink {
     if (!putter) return;
     this.#putter = undefined;
     putter.stop();
-    await within(CLOSE_WAIT, Promise.all([...this.#writes].map(({ settled }) => settled)));
+    await within(CLOSE_WAIT, Promise.all(this.#underWay));
     putter.close();
     this.#context.counters.add("ConnectionClosedCount");
   }
 
-  /** Each event as a log. Throws with the events that cannot be any, before anything is sent. */
-  #logs(batch: EventBatch): Buffer[] {
+  async #write(batch: EventBatch, putter: LogPutter): Promise<void> {
+    const logs = await this.#logs(batch);
+    const write = new PendingWrite(logs.length);
+    this.#waiting++;
+    try {
+      for (const [index, log] of logs.entries())
+        putter.add({ log, write, index }, this.#hashKey(batch.at(index).headers));
+      // When every write slot is taken, or none is given out any more, nobody is left to wait for.
+      if (this.#waiting >= this.maxInFlight || putter !== this.#putter) putter.flush();
+      else putter.flushSoon();
+      await write.settled;
+    } finally {
+      this.#waiting--;
+    }
+    if (write.acknowledged < logs.length) {
+      this.#context.counters.add("RollbackCount");
+      throw rejectionOf(write);
+    }
+  }
+
+  /** Each event as a log. Rejects with the events that cannot be any, before anything is sent. */
+  async #logs(batch: EventBatch): Promise<Buffer[]> {
     const serialize = this.#serialize as LogSerializer;
     const now = Math.floor(Date.now() / 1000);
     const refused = new Map<number, HeadraceError>();
     const logs: Buffer[] = [];
     for (let i = 0; i < batch.length; i++) {
+      if (i % LOGS_OF_A_STEP === LOGS_OF_A_STEP - 1 && turnIsOver()) await nextLoopTurn();
       const event = batch.at(i);
       try {
         const { fields, time } = serialize(event);
