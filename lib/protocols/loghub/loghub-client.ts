@@ -16,8 +16,6 @@ export interface LogHubClientSettings {
   readonly mostReplyBytes: number;
   readonly tls?: ConnectionOptions | undefined;
   readonly userAgent: string;
-  /** Told of every exchange: bytes of bodies as they went over the wire. */
-  readonly traffic?: ((sent: number, received: number) => void) | undefined;
 }
 
 /**
@@ -53,7 +51,7 @@ export class LogHubClient {
       if (!renewed && asksForOtherCredentials(refusal)) {
         renewed = true;
         const others = await abortable(provider.renewed(credentials), signal);
-        if (others.accessKeyId !== credentials.accessKeyId || others.securityToken !== credentials.securityToken) {
+        if (isOther(others, credentials)) {
           credentials = others;
           continue;
         }
@@ -72,14 +70,12 @@ export class LogHubClient {
     credentials: Credentials,
     signal: AbortSignal,
   ): Promise<HttpReply> {
-    const { endpoint, signing, userAgent, traffic } = this.#settings;
+    const { endpoint, signing, userAgent } = this.#settings;
     const headers = signedHeaders(request, endpoint.host, signing, credentials, Date.now() + this.#ahead);
     headers["user-agent"] = userAgent;
     try {
       const question = { method: request.method, target: target(request), headers, body: request.body };
-      const reply = await this.#http.ask(question, signal);
-      traffic?.(request.body.length, reply.body.length);
-      return reply;
+      return await this.#http.ask(question, signal);
     } catch (error) {
       if (!(error instanceof NoReply)) throw error;
       const reason = `${endpoint.host}: ${error.message}`;
@@ -99,6 +95,12 @@ export class LogHubClient {
     this.#ahead = ahead;
     return true;
   }
+}
+
+function isOther(a: Credentials, b: Credentials): boolean {
+  return (
+    a.accessKeyId !== b.accessKeyId || a.accessKeySecret !== b.accessKeySecret || a.securityToken !== b.securityToken
+  );
 }
 
 /** `Date` has whole seconds, and a reply takes its time, in milliseconds. */

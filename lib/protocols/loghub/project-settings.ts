@@ -30,26 +30,20 @@ interface ProjectSettings {
 const MOST_REPLY = 64 * 1024 * 1024;
 const USER_AGENT = "headrace";
 
-export interface LogStoreChoice {
-  readonly logstore: string;
-  /** Instead of what the project node says. */
-  readonly compression?: LogHubCompression | undefined;
-  readonly traffic?: LogStoreSettings["traffic"];
-}
-
 /**
  * How to reach a logstore of the loghub-project node that a component refers to. Throws FLUME_CONFIG_REQUIRED,
  * FLUME_LOGHUB_SETTING or FLUME_LOGHUB_CODEC_MISSING.
  */
-export function logStoreSettings(shared: SharedSettings | undefined, choice: LogStoreChoice): LogStoreSettings {
+export function logStoreSettings(
+  shared: SharedSettings | undefined,
+  { logstore }: { readonly logstore: string },
+): LogStoreSettings {
   if (!shared) throw new HeadraceError("FLUME_CONFIG_REQUIRED", { field: "project" });
   const settings = shared.config as unknown as ProjectSettings;
-  const { project } = settings;
-  const { logstore } = choice;
+  const { project, compression } = settings;
   // By Log Service's rules, 2 to 63 of these.
   if (!/^[\w-]{1,128}$/.test(logstore)) throw setting("logstore", logstore, "letters, digits, hyphens and underscores");
   const endpoint = endpointOf(settings.endpoint, project);
-  const compression = choice.compression ?? settings.compression;
   checkCompression(compression);
   return {
     endpoint,
@@ -62,7 +56,6 @@ export function logStoreSettings(shared: SharedSettings | undefined, choice: Log
     mostReplyBytes: MOST_REPLY,
     tls: shared.shared["tls"]?.config,
     userAgent: USER_AGENT,
-    traffic: choice.traffic,
   };
 }
 
