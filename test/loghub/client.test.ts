@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { readFile, writeFile } from "node:fs/promises";
+import { createServer, type RequestListener, request, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
 import type { SharedSettings } from "../../lib/engine/component.js";
 import { NEVER } from "../../lib/engine/delivery.js";
 import { isHeadraceError } from "../../lib/engine/errors.js";
@@ -318,6 +321,56 @@ describe("LogHub client", function () {
     await assert.rejects(asking, (error) => error === reason);
     await assert.rejects(store.shards(AbortSignal.abort(reason)), (error) => error === reason);
     await eventually(() => service.connections === 0, { what: "no connections" });
+  });
+
+  it("TLS to an address: its certificate is checked, and the project named all the same", async () => {
+    const service = await start();
+    const folder = await tempDir();
+    const [cert, key] = [folder.file("server.pem"), folder.file("server.key")];
+    await promisify(execFile)("openssl", [
+      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"],
+      ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+    ]);
+    const authority = await readFile(cert, "utf8");
+    const hosts: string[] = [];
+    const front = createSecureServer({ cert: authority, key: await readFile(key, "utf8") }, (question, answer) => {
+      hosts.push(question.headers.host ?? "");
+      const { method, url, headers } = question;
+      const onward = request({ host: "127.0.0.1", port: service.port, method, path: url, headers }, (reply) => {
+        answer.writeHead(reply.statusCode ?? 0, reply.headers);
+        reply.pipe(answer);
+      });
+      question.pipe(onward);
+    });
+    await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
+    const { port } = front.address() as AddressInfo;
+    try {
+      for (const signature of ["V1", "V4"]) {
+        const project = projectOf(service, {
+          endpoint: `https://127.0.0.1:${port}`,
+          signature,
+          region: service.region,
+        });
+        const tls = { id: "tls", name: "tls", config: { ca: authority }, shared: {} };
+        const trusting = openLogStore(
+          logStoreSettings({ ...project, shared: { tls } }, { logstore: service.logstore }),
+        );
+        const strict = openLogStore(logStoreSettings(project, { logstore: service.logstore }));
+        stores.push(trusting, strict);
+        assert.equal((await trusting.shards(NEVER)).length, 2);
+        assert.equal(hosts.at(-1), `headrace.127.0.0.1:${port}`);
+        await assert.rejects(
+          strict.shards(NEVER),
+          failsWith("FLUME_LOGHUB_UNREACHABLE", ({ parameters }) =>
+            assert.match(String(parameters["reason"]), /self-signed/),
+          ),
+        );
+      }
+    } finally {
+      front.closeAllConnections();
+      front.close();
+      await folder.remove();
+    }
   });
 
   it("a closed port is no answer; a connection that was closed while idle costs nothing", async () => {
