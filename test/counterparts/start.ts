@@ -1,6 +1,6 @@
 // npm run counterpart -- kafka [--brokers 3] [--port 9092]
 // npm run counterpart -- hdfs [--name-nodes 2] [--data-nodes 3] [--append-delay 5] [--port 9870]
-// npm run counterpart -- loghub [--shards 4] [--logs 1000] [--port 8080]
+// npm run counterpart -- loghub [--shards 4] [--logs 1000] [--any-key] [--port 8080]
 // npm run counterpart -- postgresql [--port 5432]
 // Starts a real server (or, of Log Service, the emulator that the tests use) on loopback for a person to point a flow at, prints its address, and stops it on Ctrl-C.
 import { parseArgs } from "node:util";
@@ -21,6 +21,8 @@ interface Options {
   readonly shards: number;
   /** Written at once and then every second; none when 0. */
   readonly logs: number;
+  /** Whatever key comes is let in. */
+  readonly anyKey: boolean;
 }
 
 /** Starts it and tells, in lines for a person, where it is. */
@@ -43,13 +45,13 @@ const counterparts: Readonly<Record<string, Counterpart>> = {
       `Its files in a browser: ${cluster.urls[0]}/explorer.html`,
     ];
   },
-  async loghub({ port, shards, logs }) {
-    const service = await startLogService({ shards, ...(port === undefined ? {} : { port }) });
+  async loghub({ port, shards, logs, anyKey }) {
+    const service = await startLogService({ shards, verify: !anyKey, ...(port === undefined ? {} : { port }) });
     if (logs > 0) fillWithLogs(service, logs);
     return [
       `Log Service emulator: endpoint ${service.endpoint}, region ${service.region}`,
       `project ${service.project}, logstore ${service.logstore} with ${shards} shards`,
-      `accessKeyId ${service.key.id}, accessKey ${service.key.secret}`,
+      anyKey ? "Any access key is taken." : `accessKeyId ${service.key.id}, accessKey ${service.key.secret}`,
       logs > 0 ? `${logs} logs are written each second.` : "It holds no logs: --logs 1000 writes as many each second.",
     ];
   },
@@ -71,6 +73,7 @@ const { values, positionals } = parseArgs({
     port: { type: "string" },
     shards: { type: "string", default: "2" },
     logs: { type: "string", default: "0" },
+    "any-key": { type: "boolean", default: false },
   },
 });
 
@@ -80,7 +83,7 @@ async function main(): Promise<void> {
     console.error("npm run counterpart -- kafka [--brokers 3] [--port 9092]");
     console.error("npm run counterpart -- hdfs [--name-nodes 2] [--data-nodes 3] [--append-delay 5] [--port 9870]");
     console.error("npm run counterpart -- postgresql [--port 5432]");
-    console.error("npm run counterpart -- loghub [--shards 4] [--logs 1000] [--port 8080]");
+    console.error("npm run counterpart -- loghub [--shards 4] [--logs 1000] [--any-key] [--port 8080]");
     process.exitCode = 2;
     return;
   }
@@ -93,6 +96,7 @@ async function main(): Promise<void> {
     port: number(values.port),
     shards: Number(values.shards),
     logs: Number(values.logs),
+    anyKey: values["any-key"],
   };
   for (const line of await start(options)) console.log(line);
   console.log("Ctrl-C stops it; what it holds is deleted.");

@@ -15,6 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, systemClock } from "../../../lib/engine/clock.js";
 import { onLeftover } from "../../support/cleanup.js";
 import type { EndOfReadOnly } from "./consumer-group.js";
+import { bodyOf, errorReply, MOST_BODY, received, send } from "./exchange.js";
 import { type Fault, type FaultHandle, type FaultPlace, FaultPlan } from "./faults.js";
 import {
   createGroup,
@@ -28,7 +29,7 @@ import {
 import { History } from "./history.js";
 import { Logstore } from "./logstore.js";
 import { actionOf, type Call, findOperation, type Operation, type Reply } from "./operations.js";
-import { type AccessKey, checkRequest, type ReceivedRequest } from "./request-checks.js";
+import { type AccessKey, checkRequest } from "./request-checks.js";
 import { ServiceError } from "./service-error.js";
 import {
   type Filter,
@@ -51,7 +52,7 @@ export interface LogServiceSettings {
   /** Bytes of groups that one logstore keeps at most; what would go beyond is refused. */
   readonly capacity: number;
   readonly region: string;
-  /** Whether signatures are verified. */
+  /** Whether signatures are verified; else any key is taken. */
   readonly verify: boolean;
   /** Bytes of groups in one reply of PullLogs, before compression. */
   readonly replyBytes: number;
@@ -80,9 +81,6 @@ const defaults: LogServiceSettings = {
   clock: systemClock,
   port: 0,
 };
-
-/** Bytes of a request's body that are read at most: more than any operation allows. */
-const MOST_BODY = 16 * 1024 * 1024;
 
 export async function startLogService(settings: Partial<LogServiceSettings> = {}): Promise<LogService> {
   const service = new LogService({ ...defaults, ...settings });
@@ -113,7 +111,8 @@ export class LogService {
     this.#settings = settings;
     this.history = new History(settings.historyLimit);
     this.key = this.addKey("emulator-key-id");
-    this.addLogstore(settings.logstore, settings.shards);
+    const { logstore: name, shards, ttl, capacity, endOfReadOnly, clock } = settings;
+    this.#stores.set(name, new Logstore({ name, shards, ttl, capacity, endOfReadOnly }, clock, this.history));
     this.#server = createServer({ requireHostHeader: false, keepAliveTimeout: 60_000 }, (question, answer) => {
       this.#serve(question, answer).catch((error: unknown) => {
         console.error("The log service emulator failed:", error);
@@ -159,13 +158,6 @@ export class LogService {
   store(name = this.#settings.logstore): Logstore {
     const store = this.#stores.get(name);
     if (!store) throw new ServiceError(404, "LogStoreNotExist", `Logstore ${name} does not exist`);
-    return store;
-  }
-
-  addLogstore(name: string, shards: number): Logstore {
-    const { ttl, capacity, endOfReadOnly, clock } = this.#settings;
-    const store = new Logstore({ name, shards, ttl, capacity, endOfReadOnly }, clock, this.history);
-    this.#stores.set(name, store);
     return store;
   }
 
@@ -346,77 +338,4 @@ export class LogService {
         return getCheckpoints(store, call);
     }
   }
-}
-
-/** @returns undefined when the caller has gone before it was all there */
-async function bodyOf(question: IncomingMessage): Promise<Buffer | "too large" | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of question as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      // Read to its end all the same, so that the caller gets to see the answer.
-      if (length <= MOST_BODY) chunks.push(chunk);
-      else chunks.length = 0;
-    }
-  } catch {
-    return undefined;
-  }
-  return length > MOST_BODY ? "too large" : Buffer.concat(chunks);
-}
-
-function received(question: IncomingMessage, body: Buffer): ReceivedRequest {
-  const { method = "GET", url = "/" } = question;
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(question.headers)) {
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(",") : value;
-  }
-  if (method !== "GET" && method !== "DELETE" && headers["content-length"] === undefined && body.length > 0) {
-    throw new ServiceError(411, "MissingContentLength", "Content-Length is missing");
-  }
-  const [path = "/", text = ""] = url.split(/\?(.*)/s);
-  const query = text
-    .split("&")
-    .filter((part) => part !== "")
-    .map((part): readonly [string, string] => {
-      const [name = "", value = ""] = part.split(/=(.*)/s);
-      return [decoded(name), decoded(value)];
-    });
-  return { method, path, query, headers, body };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    throw new ServiceError(400, "ParameterInvalid", `The query holds ${text}`);
-  }
-}
-
-function errorReply({ status, code, message }: ServiceError): Reply {
-  return {
-    status,
-    headers: { "content-type": "application/json" },
-    body: Buffer.from(JSON.stringify({ errorCode: code, errorMessage: message })),
-  };
-}
-
-function send(answer: ServerResponse, reply: Reply, date: number): void {
-  answer.sendDate = false;
-  answer.writeHead(reply.status, {
-    date: new Date(date).toUTCString(),
-    server: "headrace-emulator",
-    "x-log-requestid": randomBytes(12).toString("hex").toUpperCase(),
-    "content-length": String(reply.body.length),
-    ...reply.headers,
-  });
-  const { socket } = answer;
-  if (reply.cutAfter !== undefined) {
-    answer.write(reply.body.subarray(0, reply.cutAfter), () => socket?.destroy());
-    return;
-  }
-  // A body shorter than promised ends with its connection, as of a service that fell over.
-  const promised = Number(reply.headers["content-length"] ?? reply.body.length);
-  if (promised > reply.body.length) answer.once("finish", () => socket?.end());
-  answer.end(reply.body);
 }
