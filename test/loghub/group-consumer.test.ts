@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import type { EventBatch } from "../../lib/engine/batch.js";
+import { NEVER } from "../../lib/engine/delivery.js";
 import { HeadraceError } from "../../lib/engine/errors.js";
 import { GroupConsumer } from "../../lib/protocols/loghub/consumer/group-consumer.js";
+import { PullBudget } from "../../lib/protocols/loghub/consumer/pull-budget.js";
+import { ShardPuller } from "../../lib/protocols/loghub/consumer/shard-puller.js";
 import type { ConsumerSettings, ConsumerSurroundings } from "../../lib/protocols/loghub/consumer/surroundings.js";
 import { Troubles } from "../../lib/protocols/loghub/consumer/troubles.js";
 import type { LogStore, PulledGroups } from "../../lib/protocols/loghub/port.js";
@@ -53,6 +56,7 @@ class OneShard {
   };
   events: ConsumerSurroundings["events"] = (groups) => (groups.length > 0 ? [textBatch(groups.toString())] : []);
   deliver: ConsumerSurroundings["deliver"] = async (events: EventBatch) => {
+    this.calls.push("deliver");
     this.delivered.push(...bodiesOf([events]));
     return true;
   };
@@ -185,17 +189,22 @@ describe("LogHub consumer of one shard", () => {
     let refusals = 1;
     shard.store.saveCheckpoint = async (...call) => {
       if (refusals-- <= 0) return await saveCheckpoint?.(...call);
+      shard.calls.push("refused");
       const parts = { code: "ConsumerNotMatch", request: "", reason: "" };
       throw new HeadraceError("FLUME_LOGHUB_SHARD_LOST", parts);
     };
     const consumer = shard.consumer();
     await shard.until(() => refusals === 0, "the refusal");
     shard.texts.push("b");
-    const beats = () => shard.calls.filter((call) => call.startsWith("beat")).length;
-    const before = beats();
-    await shard.until(() => beats() > before, "the next heartbeat");
-    assert.deepEqual(shard.delivered, ["a"]);
-    assert.equal(shard.calls.at(-1), "beat ", "it does not claim the shard any more");
+    const beatsAfter = () =>
+      shard.calls.slice(shard.calls.indexOf("refused")).filter((call) => call.startsWith("beat"));
+    await shard.until(() => beatsAfter().length > 0, "the next heartbeat");
+    const refused = shard.calls.indexOf("refused");
+    assert.equal(
+      shard.calls[refused + 1],
+      "beat ",
+      "nothing is asked for, handed on or claimed before it is assigned again",
+    );
     await shard.until(() => shard.delivered.length === 3, "the shard, given to it again");
     assert.deepEqual(shard.delivered, ["a", "a", "b"]);
     assert.deepEqual(shard.context.reports, []);
@@ -225,6 +234,22 @@ describe("LogHub consumer of one shard", () => {
       released.filter((text) => text !== ""),
       ["a", "b", "c"],
     );
+    const { store, clock, context } = shard;
+    const budget = new PullBudget(1);
+    const around = {
+      store,
+      clock,
+      counters: context.counters,
+      log: context.log,
+      troubles: new Troubles(() => undefined),
+    };
+    const none = { gone: () => undefined, expired: () => undefined };
+    const puller = new ShardPuller(0, "0", SETTINGS, around as unknown as ConsumerSurroundings, budget, none);
+    const fetched = await puller.next(NEVER);
+    const before = released.length;
+    fetched?.release();
+    fetched?.release();
+    assert.deepEqual([released.length - before, budget.used], [1, 0], "however often it is told");
   });
 
   it("is silent after its last checkpoint, not before", async () => {

@@ -69,7 +69,7 @@ export class ShardPuller {
 
   /** The next reply; undefined once the signal aborts. Never rejects. One at a time. */
   async next(signal: AbortSignal): Promise<Fetched | undefined> {
-    await sleep(this.#wait, signal, this.#around.clock);
+    if (this.#wait > 0) await sleep(this.#wait, signal, this.#around.clock);
     while (!signal.aborted) {
       let booking: Booking;
       try {
