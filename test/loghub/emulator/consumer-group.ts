@@ -105,7 +105,7 @@ export class ConsumerGroup {
       if (this.#slots.has(shard.id)) continue;
       this.#slots.set(shard.id, {
         shard,
-        state: "not_alloc",
+        state: this.#settings.order && !this.#ancestorsAreOver(shard) ? "wait" : "not_alloc",
         holder: undefined,
         next: undefined,
         epoch: undefined,
@@ -113,8 +113,6 @@ export class ConsumerGroup {
         savedAt: 0,
         savedBy: "",
       });
-      const slot = this.#slots.get(shard.id);
-      if (slot && this.#settings.order && !this.#ancestorsAreOver(shard)) slot.state = "wait";
     }
     if (this.#endOfReadOnly === "at-once") {
       for (const slot of this.#slots.values()) if (slot.checkpoint !== "") this.#endIfRead(slot, now);
