@@ -6,6 +6,7 @@ import type { Channel } from "../../../lib/engine/contracts.js";
 import { NEVER } from "../../../lib/engine/delivery.js";
 import { isHeadraceError } from "../../../lib/engine/errors.js";
 import type { TestContext } from "../../support/component-context.js";
+import { eventually } from "../../support/eventually.js";
 import { memoryInUse } from "../../support/memory-in-use.js";
 import { skip } from "../../support/skip.js";
 import { useTempDir } from "../../support/temp-dir.js";
@@ -226,19 +227,26 @@ describe("database channel on SQLite", function () {
     }
   });
 
-  it("takes out what was committed although its sender was told that it may not be", async () => {
+  describe("a put that was committed although its sender was told that it may not be", () => {
     const { emit } = Worker.prototype;
-    let losing = false;
-    Worker.prototype.emit = function (this: Worker, ...given: Parameters<typeof emit>) {
-      if (!losing || given[0] !== "message") return emit.apply(this, given);
-      losing = false;
-      void this.terminate();
-      return true;
-    } as typeof emit;
-    try {
+    /** The next answer of a thread is lost, and the thread with it. */
+    const loseNextAnswer = (then: () => void = () => undefined) => {
+      Worker.prototype.emit = function (this: Worker, ...given: Parameters<typeof emit>) {
+        if (given[0] !== "message") return emit.apply(this, given);
+        Worker.prototype.emit = emit;
+        then();
+        void this.terminate();
+        return true;
+      } as typeof emit;
+    };
+    afterEach(() => {
+      Worker.prototype.emit = emit;
+    });
+
+    it("is taken out again", async () => {
       const { channel } = await openDatabaseChannel(dir().path);
       await put(channel, 0, 10);
-      losing = true;
+      loseNextAnswer();
       assert.equal(await refusal(put(channel, 10, 10)), "FLUME_DATABASE_FAILED");
       await put(channel, 20, 10);
       assert.deepEqual(await drain(channel), [...range(0, 10), ...range(20, 30)]);
@@ -246,9 +254,33 @@ describe("database channel on SQLite", function () {
       const again = await openDatabaseChannel(dir().path);
       assert.equal(again.channel.size, 0);
       await again.channel.stop();
-    } finally {
-      Worker.prototype.emit = emit;
-    }
+    });
+
+    it("is not given while it cannot be taken out yet", async () => {
+      const { channel, context } = await openDatabaseChannel(dir().path);
+      // More than is kept in memory: what follows is read back from the file.
+      for (let first = 0; first < 10_000; first += 1000) await put(channel, first, 1000, 500);
+      const other = otherProgram(file());
+      loseNextAnswer(() => other.exec("BEGIN IMMEDIATE"));
+      assert.equal(await refusal(put(channel, 10_000, 10)), "FLUME_DATABASE_FAILED");
+      await eventually(() => reported(context).includes("FLUME_DATABASE_LOCKED"));
+      other.exec("ROLLBACK");
+      other.close();
+      await put(channel, 20_000, 10);
+      // Nothing is committed meanwhile: that would wait for its turn behind what is to be taken out.
+      const consumer = channel.connect({ id: "look", maxLeases: Number.POSITIVE_INFINITY });
+      const given: number[] = [];
+      while (given.length < 10_010) {
+        const take = await consumer.take(
+          { events: 1000, bytes: Number.POSITIVE_INFINITY },
+          AbortSignal.timeout(15_000),
+        );
+        assert.ok(take, `only ${given.length} came`);
+        given.push(...numbersOf(take.batch));
+      }
+      assert.deepEqual(given, [...range(0, 10_000), ...range(20_000, 20_010)]);
+      await channel.stop();
+    });
   });
 
   it("a full disk, for real: puts are refused, what is held goes out, and it goes on", async function () {
