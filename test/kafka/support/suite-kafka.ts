@@ -2,6 +2,7 @@ import { type Admin, type ITopicConfig, Kafka, logLevel } from "kafkajs";
 import type { SharedSettings } from "../../../lib/engine/component.js";
 import type { KafkaClusterSettings } from "../../../lib/protocols/kafka/cluster-settings.js";
 import { type KafkaCluster, type KafkaOptions, kafkaUnavailable, startKafka } from "../../counterparts/kafka/broker.js";
+import { eventually } from "../../support/eventually.js";
 import { skip } from "../../support/skip.js";
 import { testContext, type TestContext } from "../../support/component-context.js";
 import { freePort } from "../../support/ports.js";
@@ -70,7 +71,16 @@ export async function startSuiteKafka({ proxied = false, ...options }: SuiteOpti
     admin,
     async topic(numPartitions = 1, configEntries = []) {
       const topic = `topic-${++topics}`;
-      await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions, configEntries }] });
+      await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, configEntries }] });
+      // Of several brokers one may hear of it later than the others: the library gives up at once for that.
+      await eventually(
+        async () => {
+          const found = await admin.fetchTopicMetadata({ topics: [topic] });
+          const partitions = found.topics[0]?.partitions ?? [];
+          return partitions.length === numPartitions && partitions.every(({ leader }) => leader >= 0);
+        },
+        { within: 30_000, what: `leaders of ${topic}` },
+      );
       return topic;
     },
     read: (topic) => readTopic(kafka, admin, topic),
