@@ -91,7 +91,7 @@ class OneShard {
         log: this.context.log,
         troubles: new Troubles((error) => this.context.report(error)),
         events: (groups) => this.events(groups),
-        deliver: (events, where, signal) => this.deliver(events, where, signal),
+        deliver: (events, where, signal, confirm) => this.deliver(events, where, signal, confirm),
       },
     );
   }

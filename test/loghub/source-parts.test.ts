@@ -86,6 +86,9 @@ describe("LogHub source: settings", () => {
 });
 
 describe("LogHub source: delivery", () => {
+  /** The shard is still ours. */
+  const ours = () => undefined;
+
   function delivery(batchSize = 10) {
     const out = new TestOutlet();
     const reports: unknown[] = [];
@@ -98,7 +101,7 @@ describe("LogHub source: delivery", () => {
   it("is in order, in batches as large as may be, and again after a rejection", async () => {
     const { one, out, reports, counters } = delivery();
     out.rejections.push(undefined, channelFull(1, 1), new TypeError("a fault in the flow"));
-    assert.equal(await one.deliver(numberBatch(0, 25), "here", NEVER), true);
+    assert.equal(await one.deliver(numberBatch(0, 25), "here", NEVER, ours), true);
     assert.deepEqual(
       out.bodies,
       Array.from({ length: 25 }, (_, i) => String(i)),
@@ -115,7 +118,7 @@ describe("LogHub source: delivery", () => {
     const { one, out, reports } = delivery();
     out.limits = { events: 4, bytes: 1_000 };
     out.rejections.push(batchTooLarge(4, 2_000, out.limits));
-    assert.equal(await one.deliver(numberBatch(0, 8), "here", NEVER), true);
+    assert.equal(await one.deliver(numberBatch(0, 8), "here", NEVER, ours), true);
     assert.deepEqual(
       out.accepted.map(({ length }) => length),
       [2, 2, 2, 2],
@@ -127,7 +130,7 @@ describe("LogHub source: delivery", () => {
     const { one, out, reports } = delivery();
     const stop = new AbortController();
     out.rejections.push(...Array.from({ length: 3 }, () => batchTooLarge(1, 2_000, out.limits)));
-    assert.equal(await one.deliver(numberBatch(0, 1), "here", stop.signal), true);
+    assert.equal(await one.deliver(numberBatch(0, 1), "here", stop.signal, ours), true);
     assert.deepEqual([reports.length, reports.at(-1)], [4, undefined]);
   });
 
@@ -135,7 +138,7 @@ describe("LogHub source: delivery", () => {
     const { one, out, reports } = delivery();
     const stop = new AbortController();
     out.rejections.push(undefined, channelFull(1, 1));
-    const delivered = one.deliver(numberBatch(0, 20), "here", stop.signal);
+    const delivered = one.deliver(numberBatch(0, 20), "here", stop.signal, ours);
     const gate = new Gate();
     out.gate = gate.opened;
     await new Promise((resolve) => setImmediate(resolve));
@@ -144,5 +147,17 @@ describe("LogHub source: delivery", () => {
     assert.equal(await delivered, false);
     assert.equal(out.events, 10);
     assert.equal(reports.at(-1), undefined);
+  });
+
+  it("ends in the middle of a batch when the shard is found to be another's before the next part", async () => {
+    const { one, out } = delivery();
+    const stop = new AbortController();
+    let parts = 0;
+    const confirm = () => {
+      if (++parts === 2) stop.abort();
+    };
+    assert.equal(await one.deliver(numberBatch(0, 30), "here", stop.signal, confirm), false);
+    assert.equal(out.events, 10);
+    assert.equal(out.tried.length, 1, "the second part is not even tried");
   });
 });

@@ -33,14 +33,19 @@ export class EventDelivery {
     this.#troubles = troubles;
   }
 
-  /** True when all are accepted; false when the signal aborts before. `where` names the delivery in troubles. Never rejects. */
-  async deliver(events: EventBatch, where: string, signal: AbortSignal): Promise<boolean> {
+  /**
+   * True when all are accepted; false when the signal aborts before. `where` names the delivery in troubles; `confirm` may
+   * abort the signal at the last moment. Never rejects.
+   */
+  async deliver(events: EventBatch, where: string, signal: AbortSignal, confirm: () => void): Promise<boolean> {
     let accepted = 0;
     // Beyond the outlet's limit of bytes a part is halved until it fits.
     let most = this.#settings.batchSize;
     let failures = 0;
     while (accepted < events.length && !signal.aborted) {
       while (turnIsOver()) await nextLoopTurn();
+      confirm();
+      if (signal.aborted) break;
       const size = Math.max(1, Math.min(most, this.#out.limits.events, events.length - accepted));
       const part = events.slice(accepted, accepted + size);
       try {

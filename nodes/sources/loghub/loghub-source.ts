@@ -66,7 +66,7 @@ export class LogHubSource implements Source {
       log,
       troubles,
       events: (groups) => logs.batches(groups, settings.batchSize),
-      deliver: (events, where, signal) => delivery.deliver(events, where, signal),
+      deliver: (events, where, signal, confirm) => delivery.deliver(events, where, signal, confirm),
     });
     this.#running = { store, consumer };
   }

@@ -179,18 +179,12 @@ export class GroupConsumer {
   }
 
   #begin(shard: number): void {
-    const around: ConsumerSurroundings = {
-      ...this.#around,
-      deliver: (events, where, signal) => {
-        this.#membership?.confirm();
-        return this.#around.deliver(events, where, signal);
-      },
-    };
     const consumer = new ShardConsumer(shard, {
       settings: this.#settings,
-      around,
+      around: this.#around,
       budget: this.#budget,
       beginning: (of) => this.#beginning(of),
+      confirm: () => this.#membership?.confirm(),
       lost: (of) => this.#lost(of),
       groupMissing: (error) => this.#regroup(error),
       expired: (of, seconds) => this.#expired(of, seconds),

@@ -18,6 +18,8 @@ export interface ShardCare {
   readonly budget: PullBudget;
   /** Where to begin in a shard that has no checkpoint. */
   beginning(shard: number): Beginning;
+  /** Drops the shards that others have by now, though nobody has said so yet. */
+  readonly confirm: () => void;
   /** The service says that another consumer has the shard, or that it is gone. */
   lost(shard: number): void;
   groupMissing(error: unknown): void;
@@ -175,7 +177,7 @@ export class ShardConsumer {
     const { settings, around } = this.#care;
     return new EventGathering(settings, around.clock, {
       events: (groups) => around.events(groups),
-      deliver: (events) => around.deliver(events, this.#delivering, this.#withdrawn.signal),
+      deliver: (events) => around.deliver(events, this.#delivering, this.#withdrawn.signal, this.#care.confirm),
       delivered: ({ groups, next, atEnd, receivedAt }) => {
         this.#idle = atEnd && groups.length === 0;
         this.#behindSince = atEnd ? undefined : receivedAt;

@@ -42,8 +42,11 @@ export interface ConsumerSurroundings {
   readonly troubles: Troubles;
   /** The events of a LogGroupList without damage, in parts of at most `batchSize`; each part is made when it is asked for. */
   events(groups: Buffer): Iterable<EventBatch>;
-  /** Resolves with true when all are accepted, after as many attempts as it takes; with false once the signal aborts. */
-  deliver(events: EventBatch, where: string, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Resolves with true when all are accepted, after as many attempts as it takes; with false once the signal aborts.
+   * `confirm` is to be called before anything is handed on: it aborts the signal where the shard is not ours any more.
+   */
+  deliver(events: EventBatch, where: string, signal: AbortSignal, confirm: () => void): Promise<boolean>;
 }
 
 export function memberOf({ group, consumer }: ConsumerSettings): Member {
