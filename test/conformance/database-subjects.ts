@@ -1,13 +1,8 @@
 import { component } from "../../nodes/channels/database/component.js";
 import { postgresqlUnavailable, type PostgresqlServer, startPostgresql } from "../counterparts/postgresql/server.js";
+import { sqliteUnavailable } from "../channels/database/support/sql.js";
 import type { ChannelFactory } from "./channel/channel-bench.js";
 import { channelFactory } from "./make-subjects.js";
-
-/** Why there is no SQLite in this Node.js; undefined where there is. */
-export async function sqliteUnavailable(): Promise<string | undefined> {
-  const there = process.getBuiltinModule("node:module").isBuiltin("node:sqlite");
-  return there ? undefined : `Node.js ${process.version} has no SQLite`;
-}
 
 /** An event may have to come back from another thread or from a server first. */
 const PATIENCE = 80;
@@ -16,7 +11,7 @@ export async function sqliteChannelFactory(): Promise<ChannelFactory> {
   return { ...(await channelFactory(component, () => ({ minimumRequiredSpace: 0 }))), patience: PATIENCE };
 }
 
-export { postgresqlUnavailable };
+export { postgresqlUnavailable, sqliteUnavailable };
 
 let shared: Promise<PostgresqlServer> | undefined;
 let made = 0;

@@ -7,7 +7,7 @@ import { useTempDir } from "../../support/temp-dir.js";
 import regressions from "./model-regressions.json";
 import { openDatabaseChannel } from "./support/channels.js";
 import { type Action, type ModelledChannel, ModelRun } from "./support/model.js";
-import { cutConnections } from "./support/sql.js";
+import { cutConnections, sqliteUnavailable } from "./support/sql.js";
 
 const count = (max: number) => fc.integer({ min: 1, max });
 const which = fc.nat(3);
@@ -69,7 +69,9 @@ describe("database channel beside a plain list", function () {
     it(`again: ${why}`, () => run(actions, sqlite()));
   }
 
-  it("SQLite behaves the same through puts, takes, rollbacks, restarts and crashes", async () => {
+  it("SQLite behaves the same through puts, takes, rollbacks, restarts and crashes", async function () {
+    const reason = await sqliteUnavailable();
+    if (reason !== undefined) skip(this, reason);
     await fc.assert(runs(sqlite), { numRuns: RUNS });
   });
 

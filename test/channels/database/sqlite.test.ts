@@ -12,7 +12,7 @@ import { skip } from "../../support/skip.js";
 import { useTempDir } from "../../support/temp-dir.js";
 import { events, numbersOf } from "../file/support/channels.js";
 import { databaseChannel, openDatabaseChannel } from "./support/channels.js";
-import { otherProgram } from "./support/sql.js";
+import { otherProgram, sqliteUnavailable } from "./support/sql.js";
 
 const EVENTS = '"headrace_events_channel"';
 
@@ -41,6 +41,10 @@ const reported = ({ reports }: TestContext) => reports.map((error) => (error ===
 
 describe("database channel on SQLite", function () {
   this.timeout(60_000);
+  before(async function () {
+    const reason = await sqliteUnavailable();
+    if (reason !== undefined) skip(this, reason);
+  });
   const dir = useTempDir();
   const file = () => dir().file("channel.db");
 

@@ -2,6 +2,12 @@ import type { DatabaseSync } from "node:sqlite";
 import { createClient, type PgClient } from "../../../../nodes/channels/database/postgresql/client.js";
 import { DATABASE, type PostgresqlServer } from "../../../counterparts/postgresql/server.js";
 
+/** Why there is no SQLite in this Node.js; undefined where there is. */
+export async function sqliteUnavailable(): Promise<string | undefined> {
+  const there = process.getBuiltinModule("node:module").isBuiltin("node:sqlite");
+  return there ? undefined : `Node.js ${process.version} has no SQLite`;
+}
+
 /** Another program at the same file. */
 export function otherProgram(file: string): DatabaseSync {
   return new (process.getBuiltinModule("node:sqlite").DatabaseSync)(file);
