@@ -3,16 +3,19 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { batchOf, type EventBatch } from "../../lib/engine/batch.js";
-import { NEVER } from "../../lib/engine/delivery.js";
+import { Delivery, NEVER, routesTo } from "../../lib/engine/delivery.js";
 import { type DeliveryError, isDeliveryError } from "../../lib/engine/errors.js";
 import { copyHeaders, createEvent, type FlumeEvent } from "../../lib/engine/event.js";
 import { readConfig } from "../../lib/engine/properties.js";
+import { RefusalExit } from "../../lib/engine/refusal.js";
+import { SinkInlet } from "../../lib/engine/sink-inlet.js";
 import { component as projectNode } from "../../nodes/config/loghub-project/component.js";
 import { component } from "../../nodes/sinks/loghub/component.js";
 import { readCells } from "../../nodes/sinks/loghub/delimited-cells.js";
 import { testContext } from "../support/component-context.js";
 import { numberBatch } from "../support/event-batches.js";
 import { eventually } from "../support/eventually.js";
+import { TestInlet } from "../support/inlets.js";
 import { root } from "../support/machine.js";
 import { type FlowNode, NodeRed } from "../support/node-red.js";
 import { freePort } from "../support/ports.js";
@@ -307,6 +310,42 @@ describe("LogHub sink", function () {
       );
       assert.ok(service.calls("PutLogs") - calls <= 3);
       assert.equal(logsOf(service).length, 41);
+    });
+
+    it("as its channel delivers: each good log is written once, and those at fault leave with the reason", async () => {
+      const { service, sink, context } = await start({ bufferBytes: 2_048 });
+      const deadLetters = new TestInlet("dead letters");
+      const inlet = new SinkInlet(
+        "sink",
+        sink,
+        context.counters,
+        new RefusalExit("port", "sink", context.counters, () => [deadLetters]),
+      );
+      inlet.open();
+      const old = { timestamp: String(Date.now() - 30 * 86_400_000) };
+      const events = numbers(0, 60).map((n) => event(n.padEnd(100, "-"), Number(n) % 20 === 7 ? old : {}));
+      const delivery = new Delivery(routesTo([inlet], batchOf(events)));
+      // One request fails besides: its logs come again together with those at fault.
+      service.inject({ on: "PutLogs", times: 1 }, faults.gateway(503));
+      const attempts: unknown[] = [];
+      for (let done = false; !done && attempts.length < 5; ) {
+        done = await delivery.attempt(NEVER).then(
+          () => true,
+          (error: unknown) => attempts.push(error) < 0,
+        );
+      }
+      assert.ok(attempts.length >= 1 && attempts.length <= 3, String(attempts.length));
+      const good = events
+        .filter(({ headers }) => headers["timestamp"] === undefined)
+        .map(({ body }) => body.toString());
+      assert.deepEqual(bodiesOf(service).sort(), good.sort());
+      assert.deepEqual(
+        deadLetters.bodies.map((body) => Number.parseInt(body, 10)),
+        [7, 27, 47],
+      );
+      for (const { headers } of deadLetters.accepted.flatMap((batch) => [...batch])) {
+        assert.match(headers["flume.refused.reason"] ?? "", /InvalidTimestamp/);
+      }
     });
 
     it("a stop gives back what is not acknowledged within its time", async () => {
