@@ -252,6 +252,32 @@ describe("LogHub consumer of one shard", () => {
     assert.deepEqual([released.length - before, budget.used], [1, 0], "however often it is told");
   });
 
+  it("begins a little before the deletion of its group in a shard that others had read", async () => {
+    const shard = new OneShard();
+    const asked: (string | number)[] = [];
+    const { cursor } = shard.store;
+    shard.store.cursor = async (...call) => {
+      asked.push(call[1]);
+      return (await cursor?.(...call)) ?? "";
+    };
+    const assigned: number[][] = [[], [], [0]];
+    let deletions = 1;
+    shard.store.heartbeat = async () => {
+      // Deleted after the first heartbeat was answered.
+      if (assigned.length === 2 && deletions-- > 0) {
+        throw new HeadraceError("FLUME_LOGHUB_GROUP_MISSING", { code: "", request: "", reason: "" });
+      }
+      return assigned.length > 1 ? (assigned.shift() ?? []) : [0];
+    };
+    const consumer = shard.consumer({ position: "end" });
+    await shard.until(() => asked.length > 0, "the beginning");
+    const [from] = asked;
+    // The clock of the test says 0 when the last heartbeat before it was sent, 10 s before it was missed.
+    assert.equal(from, shard.wall / 1000 - 10 - 60);
+    assert.equal(shard.context.lines.filter((line) => line.includes("[FLUME_LOGHUB_GROUP_MISSING]")).length, 1);
+    await consumer.stop();
+  });
+
   it("is silent after its last checkpoint, not before", async () => {
     const shard = new OneShard();
     shard.texts.push("a");

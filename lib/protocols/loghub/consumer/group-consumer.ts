@@ -157,10 +157,10 @@ export class GroupConsumer {
     const cursor = this.#remembered.get(shard);
     if (cursor !== undefined) return { cursor };
     const { position, group } = this.#settings;
-    if (position !== "end" || this.#firstShards?.has(shard)) return position;
+    if (position !== "end") return position;
     // The group was deleted, and with it what others knew of this shard: what came since then, and a little before.
     if (this.#regroupedAt !== undefined) return Math.max(1, Math.floor(this.#regroupedAt / 1000) - group.timeout);
-    return "begin";
+    return this.#firstShards?.has(shard) ? "end" : "begin";
   }
 
   *#working(): Iterable<number> {
