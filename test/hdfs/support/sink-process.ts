@@ -10,7 +10,7 @@ const [storage = "", path = "", acknowledged = "", ...urls] = process.argv.slice
 
 async function main(): Promise<void> {
   const done = new Set(readFileSync(acknowledged, "utf8").split("\n").filter(Boolean).map(Number));
-  const { sink } = hdfsSink(urls, storage, { path, rollCount: 300, parallelFiles: 2 });
+  const { sink } = hdfsSink(urls, storage, { path, rollCount: 350, parallelFiles: 2 });
   await sink.start();
   const batches = (function* () {
     for (let first = 0; ; first += BATCH) if (!done.has(first)) yield first;

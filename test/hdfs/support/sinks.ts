@@ -92,7 +92,8 @@ export async function filesBelow(client: WebHdfsClient, folder: string): Promise
 export async function linesBelow(client: WebHdfsClient, folder: string): Promise<string[]> {
   const lines: string[] = [];
   for (const path of await filesBelow(client, folder)) {
-    lines.push(...(await client.read(path)).toString().split("\n").slice(0, -1));
+    // Not push(...): a large file has more lines than a call has arguments.
+    for (const line of (await client.read(path)).toString().split("\n").slice(0, -1)) lines.push(line);
   }
   return lines;
 }
