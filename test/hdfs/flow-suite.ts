@@ -6,7 +6,8 @@ import type { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.j
 import type { HdfsCluster } from "../counterparts/hdfs/cluster.js";
 import { eventually } from "../support/eventually.js";
 import { debug, inject, memory, seq, tab } from "../support/flow-nodes.js";
-import { root } from "../support/machine.js";
+import { node20, noNode20, root } from "../support/machine.js";
+import { skip } from "../support/skip.js";
 import { type FlowNode, NodeRed } from "../support/node-red.js";
 import { listenerPort } from "../support/ports.js";
 import { tcpClient } from "../support/tcp-client.js";
@@ -39,31 +40,38 @@ export function flowSuite(cluster: () => HdfsCluster): void {
       wires,
     });
 
-    it("brings seq → memory → hdfs to files that are finished when the flows stop", async () => {
-      const flows = [
-        tab(),
-        seq("source", ["channel"], { totalEvents: EVENTS, batchSize: 500 }),
-        memory("channel", ["sink"], { capacity: 10_000, transactionCapacity: 1000 }),
-        sink({ path: "/flow/seq/%Y", useLocalTimeStamp: true, rollInterval: 3600, batchSize: 500 }),
-        clusterNode(),
-      ];
-      const nodeRed = await NodeRed.start({ flows });
-      await eventually(async () => (await linesBelow(client, "/flow/seq")).length >= EVENTS, {
-        within: 40_000,
-        every: 300,
+    for (const runtime of [
+      { version: "5", node: "24" },
+      { version: "4.1", node: "20" },
+    ] as const) {
+      it(`brings seq → memory → hdfs to finished files, Node-RED ${runtime.version} on Node ${runtime.node}`, async function () {
+        if (runtime.node === "20" && node20 === undefined) skip(this, noNode20);
+        const folder = `/flow/seq-${runtime.version}`;
+        const flows = [
+          tab(),
+          seq("source", ["channel"], { totalEvents: EVENTS, batchSize: 500 }),
+          memory("channel", ["sink"], { capacity: 10_000, transactionCapacity: 1000 }),
+          sink({ path: `${folder}/%Y`, useLocalTimeStamp: true, rollInterval: 3600, batchSize: 500 }),
+          clusterNode(),
+        ];
+        const nodeRed = await NodeRed.start({ flows, ...runtime });
+        await eventually(async () => (await linesBelow(client, folder)).length >= EVENTS, {
+          within: 40_000,
+          every: 300,
+        });
+        await nodeRed.stop();
+        const files = await filesBelow(client, folder);
+        assert.deepEqual(
+          files.filter((path) => path.endsWith(".tmp")),
+          [],
+        );
+        const numbers = (await linesBelow(client, folder)).map(Number).sort((a, b) => a - b);
+        assert.deepEqual(
+          numbers,
+          Array.from({ length: EVENTS }, (_, i) => i),
+        );
       });
-      await nodeRed.stop();
-      const files = await filesBelow(client, "/flow/seq");
-      assert.deepEqual(
-        files.filter((path) => path.endsWith(".tmp")),
-        [],
-      );
-      const numbers = (await linesBelow(client, "/flow/seq")).map(Number).sort((a, b) => a - b);
-      assert.deepEqual(
-        numbers,
-        Array.from({ length: EVENTS }, (_, i) => i),
-      );
-    });
+    }
 
     it("lets an event without a timestamp leave by the port for refused ones, with the reason", async () => {
       const flows = [
