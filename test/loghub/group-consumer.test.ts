@@ -55,7 +55,9 @@ class OneShard {
     };
   };
   events: ConsumerSurroundings["events"] = (groups) => (groups.length > 0 ? [textBatch(groups.toString())] : []);
-  deliver: ConsumerSurroundings["deliver"] = async (events: EventBatch) => {
+  deliver: ConsumerSurroundings["deliver"] = async (events: EventBatch, _where, signal, confirm) => {
+    confirm();
+    if (signal.aborted) return false;
     this.calls.push("deliver");
     this.delivered.push(...bodiesOf([events]));
     return true;
@@ -91,7 +93,7 @@ class OneShard {
         log: this.context.log,
         troubles: new Troubles((error) => this.context.report(error)),
         events: (groups) => this.events(groups),
-        deliver: (events, where, signal, confirm) => this.deliver(events, where, signal, confirm),
+        deliver: (...call) => this.deliver(...call),
       },
     );
   }
@@ -275,6 +277,21 @@ describe("LogHub consumer of one shard", () => {
     // The clock of the test says 0 when the last heartbeat before it was sent, 10 s before it was missed.
     assert.equal(from, shard.wall / 1000 - 10 - 60);
     assert.equal(shard.context.lines.filter((line) => line.includes("[FLUME_LOGHUB_GROUP_MISSING]")).length, 1);
+    await consumer.stop();
+  });
+
+  it("hands nothing on after the machine slept past the group's timeout, before it holds the shard again", async () => {
+    const shard = new OneShard();
+    shard.texts.push("a");
+    const consumer = shard.consumer();
+    await shard.until(() => shard.saved === "1", "the first");
+    shard.wall += 61_000;
+    shard.texts.push("b");
+    const { length } = shard.calls;
+    await shard.until(() => shard.delivered.length === 2, "the second");
+    const since = shard.calls.slice(length);
+    assert.ok(since.indexOf("beat ") >= 0 && since.indexOf("beat ") < since.indexOf("deliver"), since.join("; "));
+    assert.equal(shard.context.lines.filter((line) => line.includes("[FLUME_LOGHUB_EVICTED]")).length, 1);
     await consumer.stop();
   });
 

@@ -118,7 +118,7 @@ export class GroupConsumer {
       this.#membership.hurry();
       return;
     }
-    const { store, clock } = this.#around;
+    const { store, clock, wallTime } = this.#around;
     const { heartbeatInterval, group } = this.#settings;
     this.#membership = new Membership(
       store,
@@ -131,6 +131,7 @@ export class GroupConsumer {
         evicted: (why) => this.#evicted(why),
         groupMissing: (error) => this.#regroup(error),
       },
+      wallTime,
     );
     this.#membership.begin();
   }

@@ -42,6 +42,7 @@ export class Membership {
   readonly #troubles: Troubles;
   readonly #events: MembershipEvents;
   readonly #retry: RetryPlan;
+  readonly #wallTime: () => number;
   readonly #stopped = new AbortController();
   /** What heartbeats without an answer yet have said. */
   readonly #underWay = new Map<number, readonly number[]>();
@@ -52,6 +53,8 @@ export class Membership {
   #outdated = 0;
   /** When the newest one that was answered was sent. */
   #lastAlive: number | undefined;
+  /** The same by the time of day. */
+  #lastAliveAt = 0;
   #nextBeat: { readonly at: number; readonly cancel: () => void } | undefined;
   #lastSent = Number.NEGATIVE_INFINITY;
   #cancelEviction: (() => void) | undefined;
@@ -62,12 +65,14 @@ export class Membership {
     clock: Clock,
     troubles: Troubles,
     events: MembershipEvents,
+    wallTime: () => number = Date.now,
   ) {
     this.#store = store;
     this.#settings = settings;
     this.#clock = clock;
     this.#troubles = troubles;
     this.#events = events;
+    this.#wallTime = wallTime;
     this.#retry = new RetryPlan(settings.interval);
   }
 
@@ -83,7 +88,10 @@ export class Membership {
   confirm(): void {
     const alive = this.#lastAlive;
     if (alive === undefined || !this.#cancelEviction) return;
-    if (this.#clock.now() - alive >= this.#settings.timeout) this.#evict(this.#silence);
+    const { timeout } = this.#settings;
+    // The steady clock stands still while a machine sleeps; the time of day is right again when it wakes.
+    const late = this.#clock.now() - alive >= timeout || this.#wallTime() - this.#lastAliveAt >= timeout;
+    if (late) this.#evict(this.#silence);
   }
 
   begin(): void {
@@ -126,12 +134,13 @@ export class Membership {
   async #send(signal: AbortSignal): Promise<void> {
     const number = ++this.#sent;
     const at = this.#clock.now();
+    const wallAt = this.#wallTime();
     this.#lastSent = at;
     const shards = this.#shards();
     this.#underWay.set(number, shards);
     try {
       const assigned = await this.#store.heartbeat(this.#settings.member, shards, signal);
-      if (!this.#stopped.signal.aborted) this.#succeeded(number, at, assigned);
+      if (!this.#stopped.signal.aborted) this.#succeeded(number, { at, wallAt }, assigned);
     } catch (error) {
       if (!this.#stopped.signal.aborted) this.#failed(number, error);
     } finally {
@@ -149,10 +158,11 @@ export class Membership {
     return [...shards].toSorted((a, b) => a - b);
   }
 
-  #succeeded(number: number, at: number, assigned: readonly number[]): void {
+  #succeeded(number: number, { at, wallAt }: { at: number; wallAt: number }, assigned: readonly number[]): void {
     if (number <= this.#answered || number <= this.#outdated) return;
     this.#answered = number;
     this.#lastAlive = at;
+    this.#lastAliveAt = wallAt;
     this.#retry.succeeded();
     this.#troubles.ends(WHERE);
     this.#cancelEviction?.();
