@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { root } from "../support/machine";
 
 const run = promisify(execFile);
 
-/** Brings packages from PyPI into a virtual environment of their own, once for each state of requirements.txt. */
+/** Brings packages from PyPI into a folder of their own, once for each state of requirements.txt. */
 export class PythonPackages {
   readonly #name: string;
   readonly #requirements: string;
@@ -30,22 +31,26 @@ export class PythonPackages {
     return undefined;
   }
 
-  /** @returns the Python that knows the packages. Rejects with what pip said when it fails. */
+  /** @returns what PYTHONPATH must name for "python3". Rejects with what pip said when it fails. */
   async fetch(): Promise<string> {
-    const python = path.join(this.#home, "venv", "bin", "python");
+    const packages = path.join(this.#home, "packages");
     const stamp = await this.#stamp();
-    if ((await this.#stampOnDisk()) === stamp) return python;
+    if ((await this.#stampOnDisk()) === stamp) return packages;
     const reason = await this.unavailable();
     if (reason !== undefined) throw new Error(reason);
 
-    // Made ready beside its place and moved there whole. Scripts in bin/ name the old place; its Python does not.
+    // Made ready beside its place and moved there whole.
     const draft = `${this.#home}.${process.pid}.draft`;
+    // For its pip alone, which a system's Python often lacks. Its links that lead out of the clone would trip other tools.
+    const venv = await mkdtemp(path.join(tmpdir(), "headrace-venv-"));
     await rm(draft, { recursive: true, force: true });
     try {
       await mkdir(draft, { recursive: true });
-      await run("python3", ["-m", "venv", path.join(draft, "venv")], { timeout: 5 * 60_000 });
+      await run("python3", ["-m", "venv", venv], { timeout: 5 * 60_000 });
       const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", this.#requirements];
-      await run(path.join(draft, "venv", "bin", "python"), pip, { timeout: 10 * 60_000, maxBuffer: 16 * 1024 * 1024 });
+      const into = ["--target", path.join(draft, "packages")];
+      const options = { timeout: 10 * 60_000, maxBuffer: 16 * 1024 * 1024 };
+      await run(path.join(venv, "bin", "python"), [...pip, ...into], options);
       await writeFile(path.join(draft, "stamp"), stamp);
       await writeFile(path.join(draft, ".gitignore"), "*\n");
       await rm(this.#home, { recursive: true, force: true });
@@ -57,13 +62,15 @@ export class PythonPackages {
       }
     } finally {
       await rm(draft, { recursive: true, force: true });
+      await rm(venv, { recursive: true, force: true });
     }
-    return python;
+    return packages;
   }
 
   async #stamp(): Promise<string> {
     const { stdout } = await run("python3", ["-c", "import sys; print(sys.version, sys.prefix)"]);
     return createHash("sha256")
+      .update("packages in a folder")
       .update(await readFile(this.#requirements))
       .update(stdout)
       .digest("hex");

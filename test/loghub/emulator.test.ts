@@ -14,7 +14,7 @@ import {
   type Log,
   MalformedLogGroup,
 } from "./emulator/log-groups.js";
-import { Logstore } from "./emulator/logstore.js";
+import { Logstore, type LogstoreSettings } from "./emulator/logstore.js";
 import { lz4Compress, lz4Decompress } from "./emulator/lz4-block.js";
 import { readPutBody } from "./emulator/put-logs.js";
 import { checkRequest } from "./emulator/request-checks.js";
@@ -295,7 +295,7 @@ describe("Log Service emulator: what it refuses before it does anything", () => 
 describe("Log Service emulator: shards and consumer groups", () => {
   const log = { time: 1, contents: [["k", "v"]] as const };
 
-  function logstore({ shards = 4, ttl = 1_000, endOfReadOnly = "on-write" as "on-write" | "at-once" } = {}) {
+  function logstore({ shards = 4, ttl = 1_000, endOfReadOnly = "on-write" }: Partial<LogstoreSettings> = {}) {
     const clock = new ManualClock(1_700_000_000_000);
     const history = new History(10_000);
     const store = new Logstore({ name: "logs", shards, ttl, capacity: 1e6, endOfReadOnly }, clock, history);

@@ -4,17 +4,17 @@ import { hasZstd } from "./emulator/compression.js";
 import { faults } from "./emulator/faults.js";
 import { decodeLogGroup } from "./emulator/log-groups.js";
 import { type LogService, startLogService } from "./emulator/log-service.js";
-import { type AuthVersion, pythonWithSdk, SdkClient, SdkError, SdkWorker } from "./support/python-sdk.js";
+import { type AuthVersion, sdkPackages, SdkClient, SdkError, SdkWorker } from "./support/python-sdk.js";
 
 /** The official Python client drives the emulator: what it accepts and answers is what a client of the service expects. */
 describe("Log Service emulator under the official Python client", function () {
   this.timeout(120_000);
-  let python = "";
+  let packages = "";
   let service: LogService;
 
   before(async function () {
     this.timeout(600_000);
-    python = await pythonWithSdk(this);
+    packages = await sdkPackages(this);
   });
   beforeEach(async () => {
     service = await startLogService({ shards: 2 });
@@ -36,7 +36,7 @@ describe("Log Service emulator under the official Python client", function () {
 
   for (const auth of ["v1", "v4"] as const satisfies readonly AuthVersion[]) {
     it(`writes and reads with signatures of version ${auth}, each compression`, async () => {
-      const sdk = new SdkClient(python, service, auth);
+      const sdk = new SdkClient(packages, service, auth);
       try {
         const time = now();
         const logs = [
@@ -95,7 +95,7 @@ describe("Log Service emulator under the official Python client", function () {
     });
 
     it(`groups, checkpoints, split and merge with signatures of version ${auth}`, async () => {
-      const sdk = new SdkClient(python, service, auth);
+      const sdk = new SdkClient(packages, service, auth);
       try {
         await sdk.call("create_group", { group: "g", timeout: 30, in_order: true });
         await assert.rejects(
@@ -150,11 +150,11 @@ describe("Log Service emulator under the official Python client", function () {
     });
 
     it(`refuses with signatures of version ${auth}: wrong secret, unknown key, token, rights, shard, cursor`, async () => {
-      const wrong = new SdkClient(python, service, auth, { ...service.key, secret: "wrong" });
-      const unknown = new SdkClient(python, service, auth, { ...service.key, id: "nobody" });
-      const temporary = new SdkClient(python, service, auth, service.issueToken(Date.now() + 600_000));
-      const expired = new SdkClient(python, service, auth, service.issueToken(Date.now() - 1));
-      const right = new SdkClient(python, service, auth);
+      const wrong = new SdkClient(packages, service, auth, { ...service.key, secret: "wrong" });
+      const unknown = new SdkClient(packages, service, auth, { ...service.key, id: "nobody" });
+      const temporary = new SdkClient(packages, service, auth, service.issueToken(Date.now() + 600_000));
+      const expired = new SdkClient(packages, service, auth, service.issueToken(Date.now() - 1));
+      const right = new SdkClient(packages, service, auth);
       try {
         await assert.rejects(wrong.call("shards"), fails("SignatureNotMatch", 401));
         await assert.rejects(unknown.call("shards"), fails("InvalidAccessKeyId", 401));
@@ -179,7 +179,7 @@ describe("Log Service emulator under the official Python client", function () {
   it("reads the tags that a logstore adds, where it is set so", async () => {
     await service.close();
     service = await startLogService({ shards: 1, appendMeta: true });
-    const sdk = new SdkClient(python, service, "v4");
+    const sdk = new SdkClient(packages, service, "v4");
     try {
       const time = now();
       await sdk.call("put_logs", { topic: "", logs: [{ time, contents: [["id", "1"]] }] });
@@ -196,7 +196,7 @@ describe("Log Service emulator under the official Python client", function () {
   it("is let in with any key where signatures are not verified", async () => {
     await service.close();
     service = await startLogService({ shards: 3, verify: false });
-    const sdk = new SdkClient(python, service, "v1", { ...service.key, id: "anybody", secret: "anything" });
+    const sdk = new SdkClient(packages, service, "v1", { ...service.key, id: "anybody", secret: "anything" });
     try {
       assert.equal((await sdk.call<unknown[]>("shards")).length, 3);
     } finally {
@@ -205,7 +205,7 @@ describe("Log Service emulator under the official Python client", function () {
   });
 
   it("sees a reply that was cut, and one that is not from the service", async () => {
-    const sdk = new SdkClient(python, service, "v1");
+    const sdk = new SdkClient(packages, service, "v1");
     try {
       const cursor = await sdk.call("cursor", { shard: 0, at: "begin" });
       service.store().appendLogs({ logs: [{ time: now(), contents: [["id", "1"]] }] }, 0);
@@ -230,14 +230,14 @@ describe("Log Service emulator under the official Python client", function () {
       }
     };
     const options = { group: "workers", auth: "v4", heartbeat: 3, inOrder: false } as const;
-    const a = new SdkWorker(python, service, { ...options, consumer: "a" });
+    const a = new SdkWorker(packages, service, { ...options, consumer: "a" });
     const workers = [a];
     const seen = () => new Set(workers.flatMap(({ ids }) => ids));
     const allSeen = () => eventually(() => seen().size === written, { within: 60_000, what: "all logs read" });
     try {
       write(40);
       await allSeen();
-      const b = new SdkWorker(python, service, { ...options, consumer: "b" });
+      const b = new SdkWorker(packages, service, { ...options, consumer: "b" });
       workers.push(b);
       write(40);
       const held = (consumer: string) =>

@@ -7,13 +7,13 @@ import { root } from "../../support/machine.js";
 import { skip } from "../../support/skip.js";
 import type { LogService } from "../emulator/log-service.js";
 
-const packages = new PythonPackages("log-service-sdk", "the official Python client of Log Service");
+const sdk = new PythonPackages("log-service-sdk", "the official Python client of Log Service");
 
-/** The Python that knows the official client, fetched at first use. Skips the suite on a machine that cannot have it. */
-export async function pythonWithSdk(context: Mocha.Context): Promise<string> {
-  const reason = await packages.unavailable();
+/** Where the official client is for Python, fetched at first use. Skips the suite on a machine that cannot have it. */
+export async function sdkPackages(context: Mocha.Context): Promise<string> {
+  const reason = await sdk.unavailable();
   if (reason !== undefined) skip(context, reason);
-  return packages.fetch();
+  return sdk.fetch();
 }
 
 export type AuthVersion = "v1" | "v4";
@@ -35,8 +35,10 @@ class PythonProcess {
   readonly ended: Promise<number | null>;
   errors = "";
 
-  constructor(python: string, script: string, settings: object, hear: (line: string) => void) {
-    const child = spawn(python, ["-W", "ignore", join(root, "test", "loghub", "python-sdk", script)]);
+  constructor(packages: string, script: string, settings: object, hear: (line: string) => void) {
+    const child = spawn("python3", ["-W", "ignore", join(root, "test", "loghub", "python-sdk", script)], {
+      env: { ...process.env, PYTHONPATH: packages, PYTHONDONTWRITEBYTECODE: "1" },
+    });
     this.child = child;
     const forget = onLeftover(`Python process ${child.pid}`, async () => {
       child.kill("SIGKILL");
@@ -70,10 +72,10 @@ export class SdkClient {
   readonly #process: PythonProcess;
   readonly #waiting: { resolve(value: unknown): void; reject(error: Error): void }[] = [];
 
-  constructor(python: string, service: LogService, auth: AuthVersion, key = service.key) {
+  constructor(packages: string, service: LogService, auth: AuthVersion, key = service.key) {
     const { endpoint, project, logstore, region } = service;
     const settings = { endpoint, project, logstore, region, auth, id: key.id, secret: key.secret, token: key.token };
-    this.#process = new PythonProcess(python, "client.py", settings, (line) => this.#hear(line));
+    this.#process = new PythonProcess(packages, "client.py", settings, (line) => this.#hear(line));
     void this.#process.ended.then(() => {
       for (const { reject } of this.#waiting.splice(0)) reject(new Error(`Python ended: ${this.#process.errors}`));
     });
@@ -81,7 +83,7 @@ export class SdkClient {
 
   call<T = unknown>(call: string, parameters: object = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ resolve: resolve as (value: unknown) => void, reject });
+      this.#waiting.push({ resolve, reject });
       this.#process.write({ call, ...parameters });
     });
   }
@@ -115,7 +117,7 @@ export class SdkWorker {
   readonly #process: PythonProcess;
 
   constructor(
-    python: string,
+    packages: string,
     service: LogService,
     options: { consumer: string; group: string; auth: AuthVersion; heartbeat: number; inOrder: boolean },
   ) {
@@ -126,7 +128,7 @@ export class SdkWorker {
       ...options,
       in_order: options.inOrder,
     };
-    this.#process = new PythonProcess(python, "worker.py", settings, (line) => {
+    this.#process = new PythonProcess(packages, "worker.py", settings, (line) => {
       this.events.push(JSON.parse(line) as WorkerEvent);
     });
   }
