@@ -228,8 +228,8 @@ describe("ordinary nodes and Flume nodes on one canvas", () => {
       javascript("d-function", ""),
     ]);
     const { comms } = nodeRed();
-    await comms.waitForStatus("b-source", ({ text }) => /^\d+\/s tracked$/.test(text ?? ""));
-    await comms.waitForStatus("c-source", ({ text }) => /^\d+\/s best effort: later$/.test(text ?? ""));
-    await comms.waitForStatus("d-source", ({ text }) => /^\d+\/s best effort$/.test(text ?? ""));
+    await comms.waitForStatus("b-source", ({ text }) => /^\d+\/s · tracked$/.test(text ?? ""));
+    await comms.waitForStatus("c-source", ({ text }) => /^\d+\/s · best effort: later$/.test(text ?? ""));
+    await comms.waitForStatus("d-source", ({ text }) => /^\d+\/s · best effort$/.test(text ?? ""));
   });
 });

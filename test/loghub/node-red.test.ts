@@ -63,7 +63,7 @@ describe("LogHub source in Node-RED", function () {
     const source = example(service).find(({ type }) => type === "flume-loghub-source")?.id ?? "";
     await nodeRed.comms.waitForStatus(
       source,
-      ({ fill, text }) => fill === "green" && /^3 shards 0s \d+\/s/.test(text ?? ""),
+      ({ fill, text }) => fill === "green" && /^3 shards · 0s · \d+\/s/.test(text ?? ""),
     );
   });
 

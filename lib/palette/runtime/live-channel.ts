@@ -10,7 +10,7 @@ import type { LiveNode } from "./live-node.js";
 import { MessageIntake } from "./message-intake.js";
 import { shownError } from "./node-face.js";
 import type { NodeSettings } from "./node-settings.js";
-import { fillStatus } from "./status-text.js";
+import { besideEachOther, fillStatus } from "./status-text.js";
 import { StartingInlet } from "./starting-inlet.js";
 import { SupervisedStart } from "./supervised-start.js";
 
@@ -76,7 +76,7 @@ export function liveChannel(
       // What others hold for it has no measure here.
       if (channel.capacity === undefined) return { fill: "green", shape: "dot", text: promise };
       const { fill, percent } = fillStatus(channel.size ?? 0, channel.capacity);
-      return { fill, shape: "dot", text: `${percent} % · ${promise}` };
+      return { fill, shape: "dot", text: besideEachOther(`${percent} %`, promise) };
     },
     get progress() {
       return face.counters.get("EventTakeSuccessCount");

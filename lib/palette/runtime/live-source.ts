@@ -8,7 +8,7 @@ import type { LiveNode } from "./live-node.js";
 import type { NodeSettings } from "./node-settings.js";
 import type { NodeStatus } from "./node-red.js";
 import { SourceOutlet } from "./source-outlet.js";
-import { durationText, rateText } from "./status-text.js";
+import { besideEachOther, durationText, rateText } from "./status-text.js";
 import { SupervisedStart } from "./supervised-start.js";
 
 /** A source: runs while something is wired behind it. */
@@ -86,9 +86,9 @@ function runningStatus(share: SourceShare | undefined, rate: number): NodeStatus
   const shape = rate > 0 ? "dot" : "ring";
   if (!share) return { fill: "green", shape, text: rateText(rate) };
   const { held, lag, expired } = share;
-  if (expired) return { fill: "yellow", shape, text: `${statusText("expired")} ${rateText(rate)}` };
+  if (expired) return { fill: "yellow", shape, text: besideEachOther(statusText("expired"), rateText(rate)) };
   const shards = statusText(held === 1 ? "shard" : "shards");
-  return { fill: "green", shape, text: `${held} ${shards} ${durationText(lag)} ${rateText(rate)}` };
+  return { fill: "green", shape, text: besideEachOther(`${held} ${shards}`, durationText(lag), rateText(rate)) };
 }
 
 /** Flume refuses a source whose batches its channel could never take; so do we, before it runs. */

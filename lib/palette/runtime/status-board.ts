@@ -2,7 +2,7 @@ import type { FlowWiring } from "./flow-wiring.js";
 import { statusText } from "./language.js";
 import type { LiveNode } from "./live-node.js";
 import type { NodeStatus, RedNode } from "./node-red.js";
-import { shortNumber } from "./status-text.js";
+import { besideEachOther, shortNumber } from "./status-text.js";
 import type { PathLabel } from "./tracking/path-labels.js";
 
 /** Editors get each status as a message, without any merging, so once a second is the most. */
@@ -51,7 +51,7 @@ export class StatusBoard {
     if (!paths) return status;
     const promise =
       paths === "tracked" ? statusText("tracked") : bestEffortText(paths, this.#wiring.lateSends(node.id));
-    return { ...status, text: `${status.text ?? ""} ${promise}` };
+    return { ...status, text: besideEachOther(status.text, promise) };
   }
 }
 

@@ -1,3 +1,8 @@
+/** What a status says of several things: "12 % · power-safe". */
+export function besideEachOther(...parts: readonly (string | undefined)[]): string {
+  return parts.filter(Boolean).join(" · ");
+}
+
 /** Events per second, short: `0/s`, `850/s`, `12.3k/s`, `4.1M/s`. */
 export function rateText(rate: number): string {
   return `${shortNumber(rate)}/s`;
