@@ -88,7 +88,9 @@ export class TrackedInlet implements Inlet {
         await before;
         await this.#handOver(batch, tracked, window);
       } finally {
-        handedOver();
+        // The next batch has a turn of its own: the fewer messages are under way at once, the fewer survive a collection.
+        if (tracked.underWay > 0) void nextLoopTurn().then(handedOver);
+        else handedOver();
       }
       while (!tracked.isSettled) await tracked.progress();
     } finally {
