@@ -72,7 +72,7 @@ for (const version of editorVersions) {
 
     it("stands under the node and in the metrics", async () => {
       for (const [id, [text]] of Object.entries(promised)) {
-        await nodeRed().comms.waitForStatus(id, (status) => status.fill === "green" && status.text === `0 % ${text}`);
+        await nodeRed().comms.waitForStatus(id, (status) => status.fill === "green" && status.text === `0 % · ${text}`);
       }
       const metrics = await nodeRed().adminGet<Record<string, Record<string, string>>>("/headrace/metrics");
       for (const [id, [, durability]] of Object.entries(promised)) {
