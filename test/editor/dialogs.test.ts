@@ -124,8 +124,14 @@ for (const version of editorVersions) {
       });
 
       it("opens the dialog of each configuration node", async () => {
-        for (const { type } of await declarations("config")) {
+        for (const { type, properties } of await declarations("config")) {
           await editor.openConfigDialog(type);
+          const marked = (await editor.dialogErrors()).map((id) => id.replace("node-config-input-", ""));
+          assert.deepEqual(
+            marked.filter((name) => !properties[name]?.required),
+            [],
+            `${type}: what may be empty is marked`,
+          );
           await editor.screenshot(`dialog-${type}-${version}-${scheme}`, ".red-ui-tray");
           await editor.closeDialog("cancel");
         }

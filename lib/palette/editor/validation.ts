@@ -31,7 +31,7 @@ export function problemsOf(
   const properties = nodeProperties(declaration);
   const property = properties[name];
   if (!property || !isShown(property, properties, values)) return [];
-  const value = values[name];
+  const value = property.kind === "node" ? chosenNode(values[name]) : values[name];
   if (property.kind === "rows" || property.kind === "rules") {
     return listProblems(property, name, value, label, { properties, values });
   }
@@ -51,6 +51,11 @@ export function problemsOf(
     const parameters = { field: label(`${name}.label`), value: own, other: label(`${atMost}.label`), limit: most };
     return [new HeadraceError("FLUME_CONFIG_ABOVE", parameters)];
   }
+}
+
+/** Node-RED's list of configuration nodes says `_ADD_` while none is chosen, and null before it is filled. */
+function chosenNode(value: unknown): unknown {
+  return value === "_ADD_" || value === null ? "" : value;
 }
 
 /** Whether a configuration node is there, enabled, and right. */
