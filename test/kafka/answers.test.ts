@@ -50,7 +50,7 @@ describe("Kafka: answers of a broker", () => {
           cuts.map((cut) => Math.max(cut, least)),
         );
         assert.equal(got.length, sent.length);
-        for (const [i, answer] of got.entries()) assert.ok(answer.equals(sent[i] as Buffer), `answer ${i}`);
+        for (const [i, answer] of got.entries()) assert.ok(sent[i]?.equals(answer), `answer ${i}`);
       }),
       { numRuns: 200 },
     );
@@ -88,7 +88,7 @@ describe("Kafka: answers of a broker", () => {
       server.close();
     }
     assert.deepEqual(
-      got.map((answer, i) => answer.equals(sent[i] as Buffer)),
+      got.map((answer, i) => sent[i]?.equals(answer)),
       sent.map(() => true),
     );
   });
@@ -106,7 +106,8 @@ describe("Kafka: memory of batches", () => {
       kept += memory.length;
     }
     assert.equal(kept, 8 * MIB);
-    spare.keep(some[0] as Buffer);
-    assert.equal(spare.take(), some[0]);
+    const another = Buffer.alloc(MIB);
+    spare.keep(another);
+    assert.equal(spare.take(), another);
   });
 });
