@@ -98,9 +98,9 @@ describe("LogHub sink", function () {
       const logs = await written({ fieldName: "message" }, event("a 日志", headers), event(""));
       assert.deepEqual(logs.map(fieldsOf), [{ message: "a 日志" }, { message: "" }]);
       assert.equal(logs[0]?.time, now - 3_600);
-      assert.ok(Math.abs((logs[1]?.time ?? 0) - now) < 60);
+      assert.ok(Math.abs((logs[1]?.time ?? 0) - Date.now() / 1000) < 60);
       const [late] = await written({ useRecordTime: false }, event("a", headers));
-      assert.ok(Math.abs((late?.time ?? 0) - now) < 60);
+      assert.ok(Math.abs((late?.time ?? 0) - Date.now() / 1000) < 60);
       const latin = await written({ encoding: "iso-8859-1" }, event(Buffer.from([0xe4, 0x61])));
       assert.deepEqual(latin.map(fieldsOf), [{ body: "äa" }]);
     });
