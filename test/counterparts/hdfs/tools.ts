@@ -16,7 +16,11 @@ export async function hdfsText(fileSystem: string, ...paths: readonly string[]):
       "-Xmx256m",
       "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
       ...["-cp", [conf, path.join(jars, "*")].join(path.delimiter)],
-      ...["org.apache.hadoop.fs.FsShell", "-D", `fs.defaultFS=${fileSystem}`, "-text", ...paths],
+      "org.apache.hadoop.fs.FsShell",
+      ...["-D", `fs.defaultFS=${fileSystem}`],
+      // In place of Hadoop's own, which wants a native library.
+      ...["-D", "io.compression.codecs=io.airlift.compress.zstd.ZstdCodec"],
+      ...["-text", ...paths],
     ],
     { maxBuffer: 64 * 1024 * 1024 },
   );
