@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Browser, ElementHandle, KeyInput, Page } from "puppeteer-core";
 import { root } from "./machine.js";
 import type { FlowNode } from "./node-red.js";
@@ -43,6 +44,11 @@ declare const RED: EditorGlobal;
 
 /** Steps of a dragging mouse: the editor takes a press and a jump for a click. */
 const DRAG_STEPS = 12;
+
+/** How long the page may take for what it does at once on a quiet machine. */
+const PATIENCE_MS = 15_000;
+
+const CODE_EDITOR_FOCUS_MS = 300;
 
 /** An open editor, used as a person uses it: with mouse and keyboard wherever that is what is to be proved. */
 export class Editor {
@@ -122,7 +128,7 @@ export class Editor {
         });
         return found;
       },
-      { timeout: 5_000 },
+      { timeout: PATIENCE_MS },
       [...before],
     );
     return (await added.jsonValue()) as string;
@@ -136,7 +142,7 @@ export class Editor {
     await this.page.waitForFunction(
       (from, port, to) =>
         RED.nodes.createCompleteNodeSet().some(({ id, wires }) => id === from && wires?.[port]?.includes(to)),
-      { timeout: 5_000 },
+      { timeout: PATIENCE_MS },
       fromId,
       outputPort,
       toId,
@@ -178,6 +184,8 @@ export class Editor {
     await field.click({ count: 3 });
     await this.page.keyboard.press("Backspace");
     await field.type(value);
+    if (!(await field.evaluate((element) => element === document.activeElement)))
+      throw new Error(`Something took the focus while ${fieldId} was being filled`);
     await this.page.keyboard.press("Tab");
   }
 
@@ -192,7 +200,7 @@ export class Editor {
     await last.click();
     await this.page.waitForFunction(
       (count) => document.querySelectorAll(".red-ui-tray").length < count,
-      { timeout: 5_000 },
+      { timeout: PATIENCE_MS },
       trays.length,
     );
     await this.#settled();
@@ -212,14 +220,14 @@ export class Editor {
     await this.page.mouse.click(x, y);
     const response = await answered;
     if (!response.ok()) throw new Error(`Deploy answered ${response.status()}: ${await response.text()}`);
-    await this.page.waitForFunction(() => !RED.nodes.dirty(), { timeout: 10_000 });
+    await this.page.waitForFunction(() => !RED.nodes.dirty(), { timeout: PATIENCE_MS });
     // The page is shaded while a deploy is under way.
     await this.page.waitForFunction(
       () =>
         [
           ...document.querySelectorAll<HTMLElement>("#red-ui-full-shade, #red-ui-header-shade, #red-ui-editor-shade"),
         ].every((shade) => shade.offsetParent === null && getComputedStyle(shade).display === "none"),
-      { timeout: 10_000 },
+      { timeout: PATIENCE_MS },
     );
   }
 
@@ -229,7 +237,7 @@ export class Editor {
     return label ? await label.evaluate((element) => element.textContent?.trim() ?? "") : "";
   }
 
-  async waitForStatus(nodeId: string, pattern: RegExp, within = 10_000): Promise<string> {
+  async waitForStatus(nodeId: string, pattern: RegExp, within = PATIENCE_MS): Promise<string> {
     await this.page.waitForFunction(
       (id, source) => {
         const label = document.getElementById(id)?.querySelector(".red-ui-flow-node-status-label");
@@ -249,7 +257,7 @@ export class Editor {
     );
   }
 
-  async waitForDebug(pattern: RegExp, within = 10_000): Promise<void> {
+  async waitForDebug(pattern: RegExp, within = PATIENCE_MS): Promise<void> {
     await this.page.waitForFunction(
       (source) =>
         [...document.querySelectorAll(".red-ui-debug-msg .red-ui-debug-msg-payload")].some((element) =>
@@ -376,12 +384,28 @@ export class Editor {
   }
 
   async #dialogIs(button: string): Promise<void> {
-    await this.page.waitForSelector(button, { visible: true, timeout: 5_000 });
+    await this.page.waitForSelector(button, { visible: true, timeout: PATIENCE_MS });
     await this.#settled();
+    await this.#codeEditorIsAtRest();
+  }
+
+  /**
+   * Monaco, as the editor of a Function, takes the focus 300 ms after it has come into view, and once more 300 ms after it
+   * got it (`focusMemory` in Node-RED's editor client): whoever types into another field sooner types half of it into the code.
+   */
+  async #codeEditorIsAtRest(): Promise<void> {
+    const shown = await this.page.$$eval(".red-ui-tray .red-ui-editor-text-container", (editors) =>
+      editors.some((editor) => editor.checkVisibility()),
+    );
+    if (!shown) return;
+    await this.page.waitForFunction(() => document.activeElement?.closest(".red-ui-editor-text-container"), {
+      timeout: PATIENCE_MS,
+    });
+    await delay(2 * CODE_EDITOR_FOCUS_MS);
   }
 
   async #find(selector: string, visible = false): Promise<ElementHandle<Element>> {
-    const element = await this.page.waitForSelector(selector, { visible, timeout: 5_000 });
+    const element = await this.page.waitForSelector(selector, { visible, timeout: PATIENCE_MS });
     if (!element) throw new Error(`Nothing on the page is ${selector}`);
     return element;
   }
@@ -396,7 +420,7 @@ export class Editor {
           const { iterations } = animation.effect?.getTiming() ?? {};
           return animation.playState !== "running" || iterations === Infinity;
         }),
-      { timeout: 5_000 },
+      { timeout: PATIENCE_MS },
     );
     // jQuery moves trays by timers, which leave no trace in getAnimations().
     await this.page.waitForFunction(() => {
