@@ -1,28 +1,10 @@
 import { strict as assert } from "node:assert";
-import { delay, javascript } from "../support/core-nodes.js";
+import { delay, javascript, trigger } from "../support/core-nodes.js";
 import { describeNodeCases, dropping, type NodeCase } from "../support/node-cases.js";
 import { core, oracleSink } from "../support/oracle.js";
 
 /** Each event under a topic of its own, so that a queue by topic replaces none. */
 const ownTopic = javascript("msg.topic = msg.payload; return msg;", [["d"]]);
-/** One after the other, so that it is known which of them are too early. */
-const trigger = (settings: Readonly<Record<string, unknown>>) =>
-  core("trigger", "n", [["s"]], {
-    op1: "",
-    op2: "",
-    op1type: "pay",
-    op2type: "payl",
-    duration: "10",
-    extend: false,
-    overrideDelay: false,
-    units: "ms",
-    reset: "",
-    bytopic: "all",
-    topic: "topic",
-    outputs: 1,
-    ...settings,
-  });
-
 const cases: readonly NodeCase[] = [
   { name: "delay, fixed", nodes: [delay({})] },
   { name: "delay, random", nodes: [delay({ pauseType: "random" })] },

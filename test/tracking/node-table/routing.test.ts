@@ -1,9 +1,12 @@
 import { strict as assert } from "node:assert";
 import { catchAll } from "../../support/flow-nodes.js";
 import type { FlowNode } from "../../support/node-red.js";
-import { change, delay, javascript, join, route, rule, split } from "../support/core-nodes.js";
+import { change, delay, javascript, join, route, rule, split, trigger } from "../support/core-nodes.js";
 import { bothLines, describeNodeCases, dropping, type NodeCase } from "../support/node-cases.js";
 import { core, oracleSink } from "../support/oracle.js";
+
+/** Of a Trigger: one message for each that it gets. */
+const ONE_MESSAGE = { op2type: "nul", bytopic: "topic", topic: "payload" };
 
 const cases: readonly NodeCase[] = [
   { name: "junction", nodes: [change("n", ["j"]), core("junction", "j", [["s"]])] },
@@ -176,6 +179,74 @@ const cases: readonly NodeCase[] = [
     nodes: [core("test-fresh", "n", [["f"]]), javascript("return { payload: msg.payload };", [["s"]], "f")],
   },
   {
+    name: "subflow that shows a status of its own, from its input and from a node in it",
+    nodes: [core("subflow:status", "n", [["s"]])],
+  },
+  {
+    name: "link call whose target is chosen by the message, and a link call on the way",
+    nodes: [
+      javascript("msg.target = 'first'; return msg;", [["lc"]]),
+      core("link call", "lc", [["s"]], { links: [], linkType: "dynamic", timeout: "5" }),
+      core("link in", "li", [["lc2"]], { links: [], name: "first" }),
+      core("link call", "lc2", [["lo"]], { links: ["li2"], linkType: "static", timeout: "5" }),
+      core("link out", "lo", [], { mode: "return", links: [] }),
+      core("link in", "li2", [["w"]], { links: [] }),
+      delay({ timeout: "3" }, "w", ["f"]),
+      javascript("return { ...JSON.parse(JSON.stringify(msg)) };", [["lo2"]], "f"),
+      core("link out", "lo2", [], { mode: "return", links: [] }),
+    ],
+  },
+  {
+    name: "link call that comes back twice",
+    nodes: [
+      core("link call", "n", [["s"]], { links: ["li"], linkType: "static", timeout: "5" }),
+      core("link in", "li", [["w"]], { links: [] }),
+      javascript("node.send(msg); setTimeout(() => node.send(msg), 5);", [["lo"]], "w"),
+      core("link out", "lo", [], { mode: "return", links: [] }),
+    ],
+    times: 2,
+  },
+  ...(["before", "after"] as const).map(
+    (when): NodeCase => ({
+      name: `a pair of nodes, one of which sends what the other got, ${when} that has completed it`,
+      nodes: [
+        core("test-portal-in", "n", [], { exit: "po", when }),
+        core("test-portal-out", "po", [["f"]]),
+        javascript("await new Promise((r) => setTimeout(r, 5)); return msg;", [["s"]], "f"),
+      ],
+    }),
+  ),
+  {
+    name: "catch of a group, and of what no other Catch node takes",
+    nodes: [
+      { id: "g", type: "group", name: "", nodes: ["n", "k"] },
+      javascript("if (/:1$/.test(msg.payload)) throw new Error('x'); return msg;", [["f2"]], "n", { g: "g" }),
+      core("catch", "k", [["s2"]], { scope: "group", uncaught: false, g: "g" }),
+      javascript("if (/:2$/.test(msg.payload)) throw new Error('y'); return msg;", [["s"]], "f2"),
+      core("catch", "k2", [["s3"]], { scope: null, uncaught: true }),
+      oracleSink("s2"),
+      oracleSink("s3"),
+    ],
+    check: ({ sink, fed }) => {
+      for (const id of ["s", "s2", "s3"]) assert.equal(sink(id).size, fed / 3, id);
+    },
+    times: 1,
+  },
+  {
+    name: "catch in a subflow, whose messages leave it",
+    nodes: [core("subflow:catching", "n", [["s"]])],
+  },
+  {
+    name: "two Catch nodes, one of which only shows the error",
+    nodes: [
+      javascript("if (/:1$/.test(msg.payload)) throw new Error('x'); return msg;"),
+      catchAll("k", ["d"], ["n"]),
+      catchAll("k2", ["s"], ["n"]),
+      core("debug", "d", [], { active: false }),
+    ],
+  },
+  ...labelled(),
+  {
     name: "a legacy node that sends later: best effort, and said so",
     nodes: [core("test-legacy", "n", [["s"]])],
     label: /best effort: test-legacy$/,
@@ -195,6 +266,47 @@ const cases: readonly NodeCase[] = [
     ],
   },
 ];
+
+/** What makes a path best effort stands where no wire leads. */
+function labelled(): NodeCase[] {
+  const ways: readonly (readonly [string, readonly FlowNode[]])[] = [
+    ["a subflow", [core("subflow:triggers", "n", [["s"]])]],
+    ["a link call in a subflow", [core("subflow:calling", "n", [["s"]])]],
+    [
+      "a link",
+      [
+        change("n", ["lo"]),
+        core("link out", "lo", [], { mode: "link", links: ["li"] }),
+        core("link in", "li", [["t"]], { links: ["lo"] }),
+        trigger(ONE_MESSAGE, "t"),
+      ],
+    ],
+    [
+      "a link call",
+      [
+        core("link call", "n", [["s"]], { links: ["li"], linkType: "static", timeout: "5" }),
+        core("link in", "li", [["t"]], { links: [] }),
+        trigger(ONE_MESSAGE, "t", ["lo"]),
+        core("link out", "lo", [], { mode: "return", links: [] }),
+      ],
+    ],
+    [
+      "a Catch node",
+      [javascript("throw new Error('x');", [[]]), catchAll("k", ["t"], ["n"]), trigger(ONE_MESSAGE, "t")],
+    ],
+    [
+      "a Complete node",
+      [change("n", []), core("complete", "cm", [["t"]], { scope: ["n"], uncaught: false }), trigger(ONE_MESSAGE, "t")],
+    ],
+  ];
+  return ways.map(([where, nodes]) => ({
+    name: `a trigger behind ${where}: best effort, said so before anything runs`,
+    nodes,
+    label: /best effort: trigger$/,
+    feed: dropping,
+    check: () => undefined,
+  }));
+}
 
 const inSubflow = (node: FlowNode, subflow: string): FlowNode => ({ ...node, z: subflow });
 
@@ -224,6 +336,59 @@ const subflows: readonly FlowNode[] = [
     "outer",
   ),
   inSubflow(core("subflow:sf", "oi", [[]]), "outer"),
+  {
+    id: "status",
+    type: "subflow",
+    name: "status",
+    in: [{ x: 50, y: 30, wires: [{ id: "ssd" }] }],
+    out: [{ x: 250, y: 30, wires: [{ id: "ssd", port: 0 }] }],
+    status: {
+      x: 250,
+      y: 60,
+      wires: [
+        { id: "status", port: 0 },
+        { id: "ssd", port: 0 },
+      ],
+    },
+  },
+  inSubflow(delay({ timeout: "3" }, "ssd", []), "status"),
+  {
+    id: "catching",
+    type: "subflow",
+    name: "catching",
+    in: [{ x: 50, y: 30, wires: [{ id: "cf" }] }],
+    out: [
+      {
+        x: 250,
+        y: 30,
+        wires: [
+          { id: "cf", port: 0 },
+          { id: "ck", port: 0 },
+        ],
+      },
+    ],
+  },
+  inSubflow(javascript("if (/:1$/.test(msg.payload)) throw new Error('x'); return msg;", [[]], "cf"), "catching"),
+  inSubflow(catchAll("ck", []), "catching"),
+  {
+    id: "triggers",
+    type: "subflow",
+    name: "triggers",
+    in: [{ x: 50, y: 30, wires: [{ id: "st" }] }],
+    out: [{ x: 250, y: 30, wires: [{ id: "st", port: 0 }] }],
+  },
+  inSubflow(trigger(ONE_MESSAGE, "st", []), "triggers"),
+  {
+    id: "calling",
+    type: "subflow",
+    name: "calling",
+    in: [{ x: 50, y: 30, wires: [{ id: "cc" }] }],
+    out: [{ x: 250, y: 30, wires: [{ id: "cc", port: 0 }] }],
+  },
+  inSubflow(core("link call", "cc", [[]], { links: ["ci"], linkType: "static", timeout: "5" }), "calling"),
+  inSubflow(core("link in", "ci", [["ct"]], { links: [] }), "calling"),
+  inSubflow(trigger(ONE_MESSAGE, "ct", ["co"]), "calling"),
+  inSubflow(core("link out", "co", [], { mode: "return", links: [] }), "calling"),
 ];
 
 const settings = {

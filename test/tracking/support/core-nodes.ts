@@ -85,3 +85,21 @@ export const delay = (settings: Settings, id = "n", to: string[] = ["s"]): FlowN
     outputs: 1,
     ...settings,
   });
+
+/** At once, and again after a moment. */
+export const trigger = (settings: Settings, id = "n", to: string[] = ["s"]): FlowNode =>
+  core("trigger", id, [to], {
+    op1: "",
+    op2: "",
+    op1type: "pay",
+    op2type: "payl",
+    duration: "10",
+    extend: false,
+    overrideDelay: false,
+    units: "ms",
+    reset: "",
+    bytopic: "all",
+    topic: "topic",
+    outputs: 1,
+    ...settings,
+  });

@@ -50,6 +50,7 @@ function tabOf(one: NodeCase, number: number): FlowNode[] {
       ...(Array.isArray(node["links"]) ? { links: node["links"].map((id: string) => own(id)) } : {}),
       ...(Array.isArray(node["scope"]) ? { scope: node["scope"].map((id: string) => own(id)) } : {}),
       ...(typeof node["g"] === "string" ? { g: own(node["g"]) } : {}),
+      ...(typeof node["exit"] === "string" ? { exit: own(node["exit"]) } : {}),
     })),
   ];
 }

@@ -263,6 +263,29 @@ export default (red: NodeRed): void => {
   }
   red.nodes.registerType("test-legacy", Legacy);
 
+  /** One half of a pair that passes messages on without a wire: it has completed a message before or after. */
+  function PortalIn(this: RedNode, definition: NodeDefinition): void {
+    red.nodes.createNode(this, definition);
+    const { exit, when } = definition;
+    this.on("input", (message, _send, done) => {
+      if (when === "before") done();
+      for (const portal of portals) if (portal.id === exit) portal.send(message);
+      if (when !== "before") done();
+    });
+  }
+  red.nodes.registerType("test-portal-in", PortalIn);
+
+  const portals = new Set<RedNode>();
+  function PortalOut(this: RedNode, definition: NodeDefinition): void {
+    red.nodes.createNode(this, definition);
+    portals.add(this);
+    this.on("close", (_removed, done) => {
+      portals.delete(this);
+      done();
+    });
+  }
+  red.nodes.registerType("test-portal-out", PortalOut);
+
   /** Events under way at the beginning of each deploy. */
   const caught: number[] = [];
   red.events.on("flows:stopping", () => void caught.push(flowRuntime(red).tracking.events));

@@ -13,6 +13,10 @@ export class MessageIds {
     return this.#prefix + (++this.#last).toString(36);
   }
 
+  isOurs(id: unknown): id is string {
+    return typeof id === "string" && id.startsWith(this.#prefix);
+  }
+
   aborted(id: string | undefined): void {
     if (id === undefined) return;
     this.#aborted.add(id);
@@ -23,6 +27,6 @@ export class MessageIds {
 
   /** Given that no open record has it: whether it is one of ours that was settled. */
   isOfSettled(id: unknown): boolean {
-    return typeof id === "string" && id.startsWith(this.#prefix) && !this.#aborted.has(id);
+    return this.isOurs(id) && !this.#aborted.has(id);
   }
 }

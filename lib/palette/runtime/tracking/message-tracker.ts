@@ -180,11 +180,24 @@ export class MessageTracker {
   }
 
   #delivering(event: SendEvent): void {
-    const record = this.#routing.delivered(event);
-    if (!record) return;
     const node = event.destination.node;
+    const record = this.#routing.delivered(event);
+    if (!record) {
+      const stray = this.#strayRecordOf(event);
+      if (node && stray) this.#deliveries.open(this.#contactWith(node), event.msg, stray);
+      return;
+    }
     if (node && !record.over) this.#deliveries.open(this.#contactWith(node), event.msg, record);
     this.#routing.release(record);
+  }
+
+  /** Of a message from a node that has never had one: its other half has, and they are in touch without a wire. */
+  #strayRecordOf({ msg, source: { node } }: SendEvent): EventRecord | undefined {
+    if (!recordOn(msg) && !this.#ids.isOurs(msg._msgid)) return undefined;
+    if (this.#contacts.has(node)) return undefined;
+    const record = this.#openRecordOn(msg);
+    if (!record) this.#countLate(msg, node);
+    return record;
   }
 
   #receiving({ msg, destination: { node } }: ReceiveEvent, next: () => void): void {
@@ -294,12 +307,12 @@ export class MessageTracker {
     if (this.#currentNode === contact.node) {
       const current = this.#currentDelivery?.record;
       if (current && !current.over) return current;
-      if (!current) return this.#countLate(message, contact);
+      if (!current) return this.#countLate(message, contact.node);
     }
     const working = new Set<EventRecord>();
     for (const { record } of contact.open.values()) if (!record.over) working.add(record);
     const [first] = working;
-    if (!first) return this.#countLate(message, contact);
+    if (!first) return this.#countLate(message, contact.node);
     if (working.size === 1 || !guards.childRecords) return first;
     const child = this.#records.openChild([...working]);
     this.#records.nameChild(child, message._msgid);
@@ -318,7 +331,7 @@ export class MessageTracker {
     return byId;
   }
 
-  #countLate(message: NodeMessage, { node }: NodeContact): undefined {
+  #countLate(message: NodeMessage, node: RedNode): undefined {
     const own = recordOn(message);
     if (own ? !own.aborted : this.#ids.isOfSettled(message._msgid)) this.#late.count(node);
     return undefined;

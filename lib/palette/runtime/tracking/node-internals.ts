@@ -63,6 +63,60 @@ export function targetOf(event: SendEvent): RedNode | null | undefined {
   return event.source.node._flow.getNode(event.destination.id);
 }
 
+/** flows/Flow.js and Subflow.js: what sends messages on without a wire. */
+interface UnwiredRoutes {
+  readonly parent?: UnwiredRoutes;
+  /** Of a subflow instance: the node that stands for it on the flow around it. */
+  readonly node?: RedNode;
+  readonly catchNodes?: readonly Scoped[];
+  readonly completeNodeMap?: Readonly<Record<string, readonly RedNode[]>>;
+  readonly groups?: Readonly<Record<string, { readonly g?: string }>>;
+  readonly activeNodes?: Readonly<Record<string, RedNode>>;
+}
+
+/** A Catch node, or any node that may lie in a group. */
+interface Scoped extends RedNode {
+  /** Ids of nodes, "group", or absent for all of the flow. */
+  readonly scope?: readonly string[] | "group" | null;
+  readonly g?: string;
+}
+
+/** Complete nodes that are told what this node completes. */
+export function completeNodesOf(node: RedNode): readonly RedNode[] {
+  return (node._flow as UnwiredRoutes).completeNodeMap?.[node.id] ?? [];
+}
+
+/** Catch nodes that an error of this node may come to (Flow.handleError), in the flows around it as well. */
+export function catchNodesOf(node: RedNode): readonly RedNode[] {
+  const found: RedNode[] = [];
+  let reporting: Scoped = node;
+  for (let flow: UnwiredRoutes | undefined = node._flow as UnwiredRoutes; flow; flow = flow.parent) {
+    for (const one of flow.catchNodes ?? []) if (isInScope(one, reporting, flow)) found.push(one);
+    reporting = flow.node ?? reporting;
+  }
+  return found;
+}
+
+function isInScope({ scope, g: ofGroup }: Scoped, node: Scoped, { groups = {} }: UnwiredRoutes): boolean {
+  if (Array.isArray(scope)) return scope.includes(node.id);
+  if (scope !== "group") return true;
+  let group = node.g;
+  while (group !== undefined && group !== ofGroup) group = groups[group]?.g;
+  return group !== undefined;
+}
+
+/** What a link call node calls, unless its messages choose (60-link.js). */
+export function calledBy(red: NodeRed, node: RedNode): RedNode | undefined {
+  if (node.type !== "link call") return undefined;
+  const definition = definitionOf(red, node);
+  const links = definition?.["links"];
+  const target: unknown = Array.isArray(links) ? links[0] : undefined;
+  if (definition?.["linkType"] === "dynamic" || typeof target !== "string") return undefined;
+  // In a subflow instance every node has an id of its own.
+  const around = Object.values((node._flow as UnwiredRoutes).activeNodes ?? {});
+  return around.find(({ _alias }) => _alias === target) ?? red.nodes.getNode(target) ?? undefined;
+}
+
 /** nodes/core/function/10-function.js. */
 export function outstandingTimers(node: RedNode): unknown[] | undefined {
   const { outstandingTimers: timers } = node as RedNode & { outstandingTimers?: unknown };

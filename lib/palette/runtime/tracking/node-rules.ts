@@ -13,8 +13,8 @@ export type Ending =
   /** Nobody can tell: at its first send for that message, or after a second. */
   | "send";
 
-/** Handlers without a third argument never complete; these core nodes send before they return. */
-const SENDS_AT_ONCE = new Set(["rbe"]);
+/** Handlers without a third argument never complete; these core nodes have sent before they return what they send. */
+const SENDS_AT_ONCE = new Set(["rbe", "subflow-status"]);
 
 export function endingOf(red: NodeRed, node: RedNode): Ending {
   if (expectsDone(node)) return "done";
