@@ -1,22 +1,28 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { SharedSettings } from "../../lib/engine/component.js";
 import { NEVER } from "../../lib/engine/delivery.js";
+import { isHeadraceError } from "../../lib/engine/errors.js";
 import { kafkaUnavailable } from "../counterparts/kafka/broker.js";
 import { type KafkaCluster, startKafka } from "../counterparts/kafka/broker.js";
 import { testContext } from "../support/component-context.js";
-import { textBatch } from "../support/event-batches.js";
+import { numberBatch, textBatch } from "../support/event-batches.js";
+import { eventually } from "../support/eventually.js";
+import { TestOutlet } from "../support/outlets.js";
+import { freePort } from "../support/ports.js";
 import { skip } from "../support/skip.js";
 import { tempDir, type TempDir } from "../support/temp-dir.js";
-import { kafkaSink } from "./support/subjects.js";
+import { kafkaSink, kafkaSource } from "./support/subjects.js";
 import { clusterSettings } from "./support/suite-kafka.js";
+import { TokenServer } from "./support/token-server.js";
 
 const run = promisify(execFile);
 const PASSWORD = "secret1";
+/** After so many milliseconds a connection must have proved itself anew: the library does so ten seconds before. */
+const SESSION = 11_000;
+const QUICK = [{ property: "heartbeat.interval.ms", value: "300" }];
 
 describe("Kafka over TLS, with SASL", function () {
   this.timeout(60_000);
@@ -48,6 +54,7 @@ describe("Kafka over TLS, with SASL", function () {
           "ssl.keystore.location": store,
           "ssl.keystore.password": PASSWORD,
           "ssl.keystore.type": "PKCS12",
+          "connections.max.reauth.ms": String(SESSION),
           "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
           "listener.name.clients.plain.sasl.jaas.config": jaas("plain.PlainLoginModule", 'user_alice="wonder"'),
           "listener.name.clients.scram-sha-256.sasl.jaas.config": jaas("scram.ScramLoginModule", ""),
@@ -84,6 +91,13 @@ describe("Kafka over TLS, with SASL", function () {
     }
   };
 
+  /** As the broker's validator for tests takes it: a JSON Web Token without signature. */
+  const tokenFor = (seconds: number): string => {
+    const encode = (part: unknown): string => Buffer.from(JSON.stringify(part)).toString("base64url");
+    const now = Math.floor(Date.now() / 1000);
+    return `${encode({ alg: "none" })}.${encode({ sub: "alice", iat: now - 120, exp: now + seconds })}.`;
+  };
+
   const alice = { username: "alice", password: "wonder" };
   for (const mechanism of ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const) {
     it(`${mechanism}: the right password, and the wrong one`, async () => {
@@ -95,24 +109,89 @@ describe("Kafka over TLS, with SASL", function () {
   }
 
   it("OAUTHBEARER: a fixed token, and one from an address", async () => {
-    const encode = (part: unknown): string => Buffer.from(JSON.stringify(part)).toString("base64url");
-    const now = Math.floor(Date.now() / 1000);
-    const token = `${encode({ alg: "none" })}.${encode({ sub: "alice", iat: now, exp: now + 600 })}.`;
-    await writeOne(settings({ mechanism: "OAUTHBEARER", token }));
-    const asked: string[] = [];
-    const server = createServer((request, response) => {
-      asked.push(request.headers.authorization ?? "");
-      response.end(JSON.stringify({ access_token: token, token_type: "bearer" }));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await writeOne(settings({ mechanism: "OAUTHBEARER", token: tokenFor(600) }));
+    const tokens = await TokenServer.start(() => tokenFor(600));
     try {
-      const tokenUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
-      const oauth = { mechanism: "OAUTHBEARER", tokenUrl, oauthClientId: "id", oauthClientSecret: "s" } as const;
-      await writeOne(settings(oauth));
-      assert.equal(asked[0], `Basic ${Buffer.from("id:s").toString("base64")}`);
+      await writeOne(settings(tokens.oauth));
+      assert.equal(tokens.asked[0], `Basic ${Buffer.from("id:s").toString("base64")}`);
     } finally {
-      server.close();
+      await tokens.stop();
     }
+  });
+
+  it("OAUTHBEARER: a token that the broker refuses is told with its reason, and so is a server that gives none", async () => {
+    const refused = (more: Parameters<typeof clusterSettings>[1], reason: RegExp) =>
+      assert.rejects(writeOne(settings({ mechanism: "OAUTHBEARER", ...more })), (error) => {
+        assert.ok(isHeadraceError(error));
+        assert.equal(error.code, "FLUME_KAFKA_AUTHENTICATION");
+        assert.match(error.message, reason);
+        return true;
+      });
+    await refused({ token: tokenFor(-60) }, /invalid_token/);
+    await refused({ token: "no token at all" }, /OAUTHBEARER/);
+    const tokenUrl = `http://127.0.0.1:${await freePort()}/token`;
+    await assert.rejects(writeOne(settings({ mechanism: "OAUTHBEARER", tokenUrl })), {
+      code: "FLUME_KAFKA_TOKEN_UNAVAILABLE",
+      message: new RegExp(`${tokenUrl}.*ECONNREFUSED`),
+    });
+    await assert.rejects(writeOne(settings({ mechanism: "OAUTHBEARER" })), { code: "FLUME_KAFKA_TOKEN_MISSING" });
+  });
+
+  it("OAUTHBEARER: tokens are renewed on open connections; one that is refused then is told, and the next good one goes on", async () => {
+    let good = true;
+    const tokens = await TokenServer.start(() => tokenFor(good ? 600 : -60));
+    const shared = { cluster: settings(tokens.oauth) };
+    const [reading, writing] = ["source", "sink"].map((id) => Object.assign(testContext(id), { shared }));
+    assert.ok(reading && writing);
+    const source = kafkaSource(reading, { topics: "renewed", batchDurationMillis: 50, consumerProperties: QUICK });
+    const sink = kafkaSink(writing, { topic: "renewed" });
+    const out = new TestOutlet();
+    let written = 0;
+    const write = async (): Promise<void> => {
+      await sink.write(numberBatch(written, 1), NEVER);
+      written++;
+    };
+    const arrived = () => eventually(() => out.events >= written, { within: 30_000, what: `${written} events` });
+    const refusals = (reports: readonly unknown[]) =>
+      reports.filter((error) => isHeadraceError(error) && error.code === "FLUME_KAFKA_AUTHENTICATION").length;
+    await sink.start();
+    try {
+      await write();
+      await source.start(out);
+      await arrived();
+      // Longer than a connection may live without proving itself anew.
+      for (const end = Date.now() + SESSION + 2_000; Date.now() < end; ) {
+        await write();
+        await arrived();
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      }
+      assert.ok(tokens.asked.length > 8, `${tokens.asked.length} tokens`);
+      assert.deepEqual([...reading.reports, ...writing.reports].filter(Boolean), []);
+
+      good = false;
+      await eventually(
+        async () => {
+          await write().catch(() => undefined);
+          return refusals(reading.reports) > 0;
+        },
+        { within: 30_000, every: 250, what: "a refusal" },
+      );
+      good = true;
+      await eventually(
+        async () => {
+          await write();
+          return true;
+        },
+        { within: 30_000, what: "a batch with the next token" },
+      );
+      await arrived();
+      assert.equal(reading.reports.at(-1), undefined, "its trouble is over");
+    } finally {
+      await Promise.all([source.stop(), sink.stop()]);
+      await tokens.stop();
+    }
+    const bodies = new Set(out.bodies);
+    for (let i = 0; i < written; i++) assert.ok(bodies.has(String(i)), `${i} is lost`);
   });
 
   it("a broker that cannot prove itself is refused, and so is a plain connection", async () => {

@@ -70,6 +70,7 @@ function saslSettings(settings: KafkaClusterSettings): SaslSettings | undefined 
     case "SCRAM-SHA-512":
       return { mechanism: "scram-sha-512", username, password };
     case "OAUTHBEARER":
+      if (settings.token === "" && settings.tokenUrl === "") throw new HeadraceError("FLUME_KAFKA_TOKEN_MISSING");
       return {
         mechanism: "oauthbearer",
         token: () => (settings.token === "" ? requestToken(settings) : Promise.resolve(settings.token)),
@@ -98,10 +99,8 @@ async function requestToken(settings: KafkaClusterSettings): Promise<string> {
     if (typeof token !== "string" || token === "") throw new Error("the answer holds no access_token");
     return token;
   } catch (error) {
-    throw new HeadraceError(
-      "FLUME_KAFKA_AUTHENTICATION",
-      { brokers: settings.brokers, reason: `token: ${reasonOf(error)}` },
-      error,
-    );
+    // `fetch failed` tells nothing: what happened stands behind it.
+    const { cause = error } = error as { cause?: unknown };
+    throw new HeadraceError("FLUME_KAFKA_TOKEN_UNAVAILABLE", { url: tokenUrl, reason: reasonOf(cause) }, error);
   }
 }

@@ -15,6 +15,8 @@ export interface KafkaJsError extends Error {
   readonly host?: string;
   readonly port?: number;
   readonly topic?: string;
+  /** host:port, of an error of the connection. */
+  readonly broker?: string;
   readonly cause?: unknown;
 }
 

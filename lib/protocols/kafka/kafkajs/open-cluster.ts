@@ -2,6 +2,7 @@ import net from "node:net";
 import tls from "node:tls";
 import type { KafkaConnection, SaslSettings } from "../port.js";
 import { kafkaJs, type KafkaJsCluster, type PartitionMetadata, type SocketFactory } from "./library.js";
+import { oauthBearer } from "./oauth-bearer.js";
 import { WholeAnswers } from "./whole-answers.js";
 
 /** How long a connection may take to be made, and credentials to be checked, in milliseconds. */
@@ -54,10 +55,7 @@ const socketFactory: SocketFactory = ({ host, port, ssl, onConnect }) => {
 
 function saslOptions(sasl: SaslSettings): unknown {
   if (sasl.mechanism !== "oauthbearer") return { ...sasl };
-  return {
-    mechanism: "oauthbearer",
-    oauthBearerProvider: async () => ({ value: await sasl.token() }),
-  };
+  return { mechanism: "oauthbearer", authenticationProvider: oauthBearer(() => sasl.token()) };
 }
 
 /** What is known of a topic now; nothing while no broker has answered yet, which the library throws for. */

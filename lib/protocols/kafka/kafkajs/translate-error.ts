@@ -41,7 +41,10 @@ function innermost(error: KafkaJsError): KafkaJsError {
 
 /** Whether the same request may succeed later; else it fails for good. */
 export function isPassing(error: unknown): boolean {
-  const { type, name } = innermost(asKafkaJsError(error));
+  const inner = innermost(asKafkaJsError(error));
+  // One of ours waits for a person, except where a server of tokens may be back soon.
+  if (isHeadraceError(inner)) return inner.code === "FLUME_KAFKA_TOKEN_UNAVAILABLE";
+  const { type, name } = inner;
   if (type !== undefined) return PASSING.has(type);
   return name.startsWith("KafkaJS") ? !/SASL|ServerDoesNotSupport|Invariant/.test(name) : true;
 }
@@ -56,7 +59,9 @@ export function isUnclear(error: unknown): boolean {
 export function translateError(error: unknown, connection: KafkaConnection, what: string): HeadraceError {
   if (isHeadraceError(error)) return error;
   const inner = innermost(asKafkaJsError(error));
-  const reason = inner.message;
+  if (isHeadraceError(inner)) return inner;
+  // Behind it stands a full stop of ours.
+  const reason = inner.message.replace(/\.+$/, "");
   const brokers = connection.brokers.join(", ");
   switch (inner.type) {
     case "TOPIC_AUTHORIZATION_FAILED":
@@ -64,16 +69,24 @@ export function translateError(error: unknown, connection: KafkaConnection, what
     case "CLUSTER_AUTHORIZATION_FAILED":
       return new HeadraceError("FLUME_KAFKA_NOT_ALLOWED", { what, reason }, error);
     case "UNKNOWN_TOPIC_OR_PARTITION":
-    case "INVALID_TOPIC_EXCEPTION":
       return new HeadraceError("FLUME_KAFKA_TOPIC_UNKNOWN", { topic: what, reason }, error);
+    case "INVALID_TOPIC_EXCEPTION":
+      return new HeadraceError("FLUME_KAFKA_TOPIC_INVALID", { topic: what }, error);
+    case "INCONSISTENT_GROUP_PROTOCOL":
+      return new HeadraceError("FLUME_KAFKA_GROUP_MIXED", { group: what, reason }, error);
     case "SASL_AUTHENTICATION_FAILED":
     case "UNSUPPORTED_SASL_MECHANISM":
-    case "ILLEGAL_SASL_STATE":
       return authenticationFailed(brokers, reason, error);
+    case "ILLEGAL_SASL_STATE":
+      return new HeadraceError("FLUME_KAFKA_NO_SASL", { brokers, reason }, error);
     default:
   }
   if (/SASL/.test(inner.name)) return authenticationFailed(brokers, reason, error);
   if (isTlsTrouble(inner)) return new HeadraceError("FLUME_KAFKA_TLS", { brokers, reason }, error);
+  const { broker: address } = inner;
+  if (address !== undefined && !connection.brokers.includes(address)) {
+    return new HeadraceError("FLUME_KAFKA_ADVERTISED", { brokers, address, reason }, error);
+  }
   if (/Connection|Timeout|BrokerNotFound|NoBroker/.test(inner.name)) {
     // A broker that wants TLS or SASL hangs up on whoever comes without.
     return new HeadraceError("FLUME_KAFKA_UNREACHABLE", { brokers, reason }, error);

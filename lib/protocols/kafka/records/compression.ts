@@ -40,7 +40,7 @@ const gzip: Codec = {
     promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)(bytes, { maxOutputLength: MOST_UNPACKED }),
 };
 
-/** Loads a codec. Throws FLUME_KAFKA_CODEC_MISSING when what it needs is not installed. */
+/** Loads a codec. Throws FLUME_KAFKA_CODEC_MISSING, or …_ZSTD_MISSING, when what it needs is not installed. */
 function load(name: CompressionName): Codec {
   const known = codecs.get(name);
   if (known) return known;
@@ -65,7 +65,7 @@ function make(name: CompressionName): Codec {
     case "zstd": {
       const { zstdCompress, zstdDecompress } = zlib;
       // From Node 22.15 and 23.8 on.
-      if (!zstdCompress) throw missing("zstd", "Node 22.15");
+      if (!zstdCompress) throw new HeadraceError("FLUME_KAFKA_ZSTD_MISSING", { version: process.version });
       return {
         pack: (bytes) => promisify<Buffer, Buffer>(zstdCompress)(bytes),
         unpack: (bytes) =>
@@ -81,15 +81,11 @@ function optional<T>(module: string, codec: string): T {
   try {
     return require(module) as T;
   } catch (error) {
-    throw missing(codec, module, error);
+    throw new HeadraceError("FLUME_KAFKA_CODEC_MISSING", { codec, needed: module }, error);
   }
 }
 
-function missing(codec: string, needed: string, cause?: unknown): HeadraceError {
-  return new HeadraceError("FLUME_KAFKA_CODEC_MISSING", { codec, needed }, cause);
-}
-
-/** Throws FLUME_KAFKA_CODEC_MISSING when records cannot be packed so on this machine. */
+/** Throws FLUME_KAFKA_CODEC_MISSING, or …_ZSTD_MISSING, when records cannot be packed so on this machine. */
 export function checkCompression(name: CompressionName): void {
   if (name !== "none") load(name);
 }
