@@ -88,10 +88,11 @@ export class ChannelRunner {
   }
 
   async #consume(leases: number, signal: AbortSignal): Promise<void> {
-    const consumer = this.#channel.connect({ id: this.#id, maxLeases: leases });
-    this.#consumer = consumer;
     const underWay = new Set<Promise<void>>();
+    let consumer: Consumer | undefined;
     try {
+      consumer = this.#channel.connect({ id: this.#id, maxLeases: leases });
+      this.#consumer = consumer;
       while (!signal.aborted) {
         if (turnIsOver()) await nextLoopTurn();
         // Not awaited where they are known: this is done for every batch.
@@ -113,7 +114,7 @@ export class ChannelRunner {
       this.#events.report(error);
       await sleep(LONGEST_WAIT, signal);
     } finally {
-      await consumer.close();
+      await consumer?.close();
     }
   }
 

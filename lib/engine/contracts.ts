@@ -110,6 +110,7 @@ export interface Sink {
 export interface Channel extends Inlet {
   /** Opens what it stores in. Not taken from before. */
   start(): Promise<void>;
+  /** Throws while the channel is not open. */
   connect(consumer: { id: string; maxLeases: number }): Consumer;
   /** Events held, taken but uncommitted ones included. */
   readonly size?: number;
@@ -121,7 +122,7 @@ export interface Channel extends Inlet {
 }
 
 export interface Consumer {
-  /** Waits for events; undefined once closed or aborted. */
+  /** Waits for events; undefined once closed or aborted. Rejects when the channel has closed it: connect again. */
   take(max: Limits, signal: AbortSignal): Promise<Take | undefined>;
   /** Rolls every open take back; a later commit of one rejects with LeaseLost. */
   close(): Promise<void>;

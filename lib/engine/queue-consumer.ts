@@ -30,6 +30,7 @@ export class QueueConsumer implements Consumer {
   readonly #open = new Bag<QueueTake>();
   readonly #more = new WakeUp();
   #closed = false;
+  #why: Error | undefined;
 
   constructor(maxLeases: number, queue: TakenFrom, events: ConsumerEvents) {
     this.#maxLeases = maxLeases;
@@ -58,6 +59,7 @@ export class QueueConsumer implements Consumer {
       }
       await this.#more.wait(signal);
     }
+    if (this.#why) throw this.#why;
     return undefined;
   }
 
@@ -66,8 +68,10 @@ export class QueueConsumer implements Consumer {
     this.#more.wake();
   }
 
-  async close(): Promise<void> {
+  /** `why`: the channel has closed it, and whoever takes is to know. */
+  async close(why?: Error): Promise<void> {
     this.#closed = true;
+    this.#why = why;
     for (const take of this.#open.list()) take.lose();
     this.wake();
     this.#events.closed();

@@ -3,11 +3,11 @@ import { constants } from "node:fs";
 import {
   copyFile,
   link,
+  open,
   readFile,
   readlink,
   realpath,
   rename,
-  stat,
   unlink,
   utimes,
   writeFile,
@@ -24,6 +24,8 @@ export const LOCK_NAME = "in_use.lock";
 const HEARTBEAT = 2000;
 /** Milliseconds that somebody else's lock is watched for a sign of life. */
 const WATCH = 5000;
+/** Milliseconds for which a look at the own lock holds: nobody can have taken it over by then. */
+const LOOK_HOLDS = 4000;
 
 /** Who owns a directory. A process id alone may have been given to another process since. */
 interface Owner {
@@ -42,49 +44,130 @@ interface Owner {
 const owned = new Set<string>();
 
 export interface DirectoryLock {
+  /**
+   * Asked before each change of the directory: undefined while it is sure that this process owns it, else a look.
+   * Rejects with FLUME_FILE_CHANNEL_LOCK_LOST or _LOCK_REMOVED, from then on for ever, when it does not; with the disk's
+   * error when that cannot be seen now.
+   */
+  check(): Promise<void> | undefined;
   release(): Promise<void>;
 }
 
 /**
  * Makes this process the only owner of `directory`. The lock of a process that was killed is taken over.
+ * `onLost`: it is not this process's any more. That can be when this process, or its machine, stood still for longer than its
+ * lock is watched, and when a person has removed the lock. Called once.
  * @throws HeadraceError FLUME_FILE_CHANNEL_IN_USE
  */
-export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+export async function lockDirectory(
+  directory: string,
+  onLost: (error: HeadraceError) => void = () => undefined,
+): Promise<DirectoryLock> {
   const place = await realpath(directory);
-  if (owned.has(place)) throw inUse(directory, process.pid);
+  if (owned.has(place)) throw inUse(directory, process.pid, hostname());
   owned.add(place);
   try {
-    return await takeLock(directory, place);
+    const path = join(directory, LOCK_NAME);
+    const mine = await describeThisProcess();
+    // What is told of it is true from before it was made.
+    const seen = moment();
+    while (!(await placed(path, mine))) await removeStale(path, directory, mine);
+    return new HeldLock(directory, place, mine, seen, onLost);
   } catch (error) {
     owned.delete(place);
     throw error;
   }
 }
 
-async function takeLock(directory: string, place: string): Promise<DirectoryLock> {
-  const path = join(directory, LOCK_NAME);
-  const mine = await describeThisProcess();
-  const draft = `${path}.${mine.token}`;
-  await writeFile(draft, JSON.stringify(mine), { mode: FILE_MODE, flush: true });
+/** By two clocks: one may be set, the other stands still while the machine sleeps. */
+interface Moment {
+  readonly steady: number;
+  readonly wall: number;
+}
+
+function moment(): Moment {
+  return { steady: performance.now(), wall: Date.now() };
+}
+
+class HeldLock implements DirectoryLock {
+  readonly #directory: string;
+  readonly #place: string;
+  readonly #path: string;
+  readonly #mine: Owner;
+  readonly #onLost: (error: HeadraceError) => void;
+  readonly #heartbeat: NodeJS.Timeout;
+  #seen: Moment;
+  #looking: Promise<void> | undefined;
+  #lost: HeadraceError | undefined;
+
+  constructor(directory: string, place: string, mine: Owner, seen: Moment, onLost: (error: HeadraceError) => void) {
+    this.#directory = directory;
+    this.#place = place;
+    this.#path = join(directory, LOCK_NAME);
+    this.#mine = mine;
+    this.#seen = seen;
+    this.#onLost = onLost;
+    this.#heartbeat = setInterval(() => {
+      // Who writes asks again, and is told.
+      this.#look().catch(() => undefined);
+    }, HEARTBEAT);
+    this.#heartbeat.unref();
+  }
+
+  check(): Promise<void> | undefined {
+    const { steady, wall } = this.#seen;
+    if (!this.#lost && performance.now() - steady < LOOK_HOLDS && Math.abs(Date.now() - wall) < LOOK_HOLDS) {
+      return undefined;
+    }
+    return this.#look();
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    await this.#looking?.catch(() => undefined);
+    const owner = await readOwner(this.#path).catch(() => undefined);
+    if (owner?.token === this.#mine.token) await unlink(this.#path).catch(() => undefined);
+    owned.delete(this.#place);
+  }
+
+  #look(): Promise<void> {
+    this.#looking ??= this.#lookNow().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  async #lookNow(): Promise<void> {
+    if (this.#lost) throw this.#lost;
+    const seen = moment();
+    const owner = await readOwner(this.#path);
+    if (owner?.token !== this.#mine.token) {
+      this.#lost = owner
+        ? new HeadraceError("FLUME_FILE_CHANNEL_LOCK_LOST", {
+            directory: this.#directory,
+            pid: owner.pid,
+            host: owner.host,
+          })
+        : new HeadraceError("FLUME_FILE_CHANNEL_LOCK_REMOVED", { directory: this.#directory });
+      clearInterval(this.#heartbeat);
+      this.#onLost(this.#lost);
+      throw this.#lost;
+    }
+    const now = new Date();
+    // Where that fails others can change nothing either.
+    await utimes(this.#path, now, now).catch(() => undefined);
+    this.#seen = seen;
+  }
+}
+
+/** True when the lock is there now and `owner`'s; false when another's is. */
+async function placed(path: string, owner: Owner): Promise<boolean> {
+  const draft = `${path}.${owner.token}`;
+  await writeFile(draft, JSON.stringify(owner), { mode: FILE_MODE, flush: true });
   try {
     // A link appears with its content or not at all, and never replaces another.
-    while (!(await linked(draft, path))) await removeStale(path, directory, mine);
+    return await linked(draft, path);
   } finally {
     await unlink(draft).catch(() => undefined);
   }
-  const heartbeat = setInterval(() => {
-    const now = new Date();
-    utimes(path, now, now).catch(() => undefined);
-  }, HEARTBEAT);
-  heartbeat.unref();
-  return {
-    async release() {
-      clearInterval(heartbeat);
-      const owner = await readOwner(path);
-      if (owner?.token === mine.token) await unlink(path).catch(() => undefined);
-      owned.delete(place);
-    },
-  };
 }
 
 async function linked(draft: string, path: string): Promise<boolean> {
@@ -110,7 +193,7 @@ async function linked(draft: string, path: string): Promise<boolean> {
 async function removeStale(path: string, directory: string, mine: Owner): Promise<void> {
   const owner = await readOwner(path);
   if (owner === undefined) return;
-  if (await isAlive(owner, path, mine)) throw inUse(directory, owner.pid);
+  if (await isAlive(owner, path, mine)) throw inUse(directory, owner.pid, owner.host);
   // Only one of several that find it stale can move it.
   const stale = `${path}.stale.${mine.token}`;
   try {
@@ -124,15 +207,16 @@ async function removeStale(path: string, directory: string, mine: Owner): Promis
     // Somebody else was quicker: this is a new owner's.
     await link(stale, path).catch(() => undefined);
     await unlink(stale);
-    throw inUse(directory, moved.pid);
+    throw inUse(directory, moved.pid, moved.host);
   }
   await unlink(stale);
 }
 
 async function isAlive(owner: Owner, path: string, mine: Owner): Promise<boolean> {
   if (owner.host === mine.host && owner.processes === mine.processes) {
-    if (owner.boot !== mine.boot) return false;
-    return processExists(owner.pid) && (await processStart(owner.pid)) === owner.started;
+    if (owner.boot !== mine.boot || !processExists(owner.pid)) return false;
+    const { state, started } = await processStatus(owner.pid);
+    return started === owner.started && !ENDED.includes(state);
   }
   // A process of another container or machine cannot be seen from here, but its lock can: whatever the clocks say.
   const before = await modified(path);
@@ -149,11 +233,18 @@ function processExists(pid: number): boolean {
   }
 }
 
+/** Undefined when it is gone. By opening it: network file systems then ask their server, and not what they remember. */
 async function modified(path: string): Promise<number | undefined> {
-  return stat(path).then(
-    ({ mtimeMs }) => mtimeMs,
-    () => undefined,
-  );
+  try {
+    const file = await open(path, "r");
+    try {
+      return (await file.stat()).mtimeMs;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return undefined;
+  }
 }
 
 /** Undefined when there is none; an unreadable one belongs to nobody who lives. */
@@ -182,7 +273,7 @@ async function describeThisProcess(): Promise<Owner> {
       () => "",
     ),
     processes: await processSpace(),
-    started: await processStart(process.pid),
+    started: (await processStatus(process.pid)).started,
   };
 }
 
@@ -190,16 +281,20 @@ async function processSpace(): Promise<string> {
   return readlink("/proc/self/ns/pid").catch(() => "");
 }
 
-async function processStart(pid: number): Promise<string> {
+/** Of processes that have ended and only wait for their parent to look at them, which may be never: proc(5). */
+const ENDED = ["Z", "X", "x"];
+
+async function processStatus(pid: number): Promise<{ state: string; started: string }> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, "utf8");
-    // The name of the program, in parentheses, may hold anything; the 20th field behind it is the start.
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    // The name of the program, in parentheses, may hold anything.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0] ?? "", started: fields[19] ?? "" };
   } catch {
-    return "";
+    return { state: "", started: "" };
   }
 }
 
-function inUse(directory: string, pid: number): HeadraceError {
-  return new HeadraceError("FLUME_FILE_CHANNEL_IN_USE", { directory, pid });
+function inUse(directory: string, pid: number, host: string): HeadraceError {
+  return new HeadraceError("FLUME_FILE_CHANNEL_IN_USE", { directory, pid, host });
 }

@@ -2,17 +2,28 @@ import { Admission } from "../../../lib/engine/admission.js";
 import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { ComponentContext } from "../../../lib/engine/component.js";
 import type { Channel, Consumer, Limits, Prepared } from "../../../lib/engine/contracts.js";
-import { batchTooLarge, DeliveryError, HeadraceError, isHeadraceError, reasonOf } from "../../../lib/engine/errors.js";
+import { sleep } from "../../../lib/engine/backoff.js";
+import {
+  asDeliveryError,
+  batchTooLarge,
+  DeliveryError,
+  HeadraceError,
+  isHeadraceError,
+  reasonOf,
+} from "../../../lib/engine/errors.js";
 import { QueueConsumer } from "../../../lib/engine/queue-consumer.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import type { KeyRing } from "./encryption.js";
 import { FileLog, type LogSettings, type LogSurroundings } from "./file-log.js";
 import { realFileSystem } from "./file-system.js";
+import { ownedFileSystem } from "./owned-file-system.js";
 import type { Damage } from "./recovery.js";
 import type { StoredSlot } from "./stored-queue.js";
 
 /** Of one transaction: it is written by one call, from one piece of memory. */
 const MOST_TRANSACTION_BYTES = 256 * 1024 * 1024;
+/** Milliseconds between attempts to open directories again that another owns. */
+const REOPEN_EVERY = 3000;
 
 export interface FileChannelSettings extends Omit<LogSettings, "keys"> {
   /** Read at each start: they may come from a file. */
@@ -59,6 +70,9 @@ export class FileChannel implements Channel {
   readonly #given: FileChannelSurroundings;
   #opened: Opened | undefined;
   #opening: Promise<void> | undefined;
+  /** Why it has closed by itself, until it is open again. */
+  #closedBy: HeadraceError | undefined;
+  #reopening: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
   constructor(settings: FileChannelSettings, context: ComponentContext, given: FileChannelSurroundings = {}) {
     this.id = context.id;
@@ -79,25 +93,24 @@ export class FileChannel implements Channel {
 
   async start(): Promise<void> {
     if (this.#opened) return;
-    this.#opening ??= this.#open().finally(() => (this.#opening = undefined));
+    this.#opening ??= this.#openNow().finally(() => (this.#opening = undefined));
     await this.#opening;
   }
 
   async stop(): Promise<void> {
+    this.#reopening?.stop.abort();
+    await this.#reopening?.ended;
+    this.#reopening = undefined;
+    this.#closedBy = undefined;
     await this.#opening?.catch(() => undefined);
     const opened = this.#opened;
     if (!opened) return;
     this.#opened = undefined;
-    clearInterval(opened.checkpoints);
-    opened.admission.close(new DeliveryError("FLUME_STOPPED"));
-    for (const consumer of [...opened.consumers]) await consumer.close();
-    await opened.log.close(this.#settings.checkpointOnClose);
-    for (const lock of opened.locks) await lock.release();
+    await close(opened, { checkpoint: this.#settings.checkpointOnClose });
   }
 
   async prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
-    const opened = this.#opened;
-    if (!opened) throw new DeliveryError("FLUME_STOPPED");
+    const opened = this.#open;
     const { length } = batch;
     const { limits } = this;
     if (batch.bytes > limits.bytes) throw batchTooLarge(length, batch.bytes, limits);
@@ -136,9 +149,7 @@ export class FileChannel implements Channel {
   }
 
   connect({ maxLeases }: { id: string; maxLeases: number }): Consumer {
-    const opened = this.#opened;
-    if (!opened) throw new DeliveryError("FLUME_STOPPED");
-    const { log, admission, consumers } = opened;
+    const { log, admission, consumers } = this.#open;
     const { counters } = this.#context;
     const consumer: QueueConsumer = new QueueConsumer(maxLeases, log.queue, {
       taken: (events) => counters.add("EventTakeAttemptCount", events),
@@ -168,13 +179,24 @@ export class FileChannel implements Channel {
     for (const consumer of this.#opened?.consumers ?? []) consumer.wake();
   }
 
-  async #open(): Promise<void> {
+  get #open(): Opened {
+    if (this.#opened) return this.#opened;
+    throw this.#closedBy ? asDeliveryError(this.#closedBy) : new DeliveryError("FLUME_STOPPED");
+  }
+
+  async #openNow(): Promise<void> {
     const settings = this.#settings;
     const { directories, checkpointDirectory, backupDirectory } = settings;
     const all = new Set([...directories, checkpointDirectory, ...(backupDirectory ? [backupDirectory] : [])]);
     const locks: DirectoryLock[] = [];
+    let lost: HeadraceError | undefined;
+    const onLost = (why: HeadraceError) => {
+      lost ??= why;
+      if (this.#opened?.locks === locks) this.#letGo(this.#opened, why);
+    };
+    const fileSystem = ownedFileSystem(this.#given.fileSystem ?? realFileSystem, locks);
     try {
-      for (const directory of all) locks.push(await this.#own(directory));
+      for (const directory of all) locks.push(await this.#own(directory, onLost));
       const { log, damage, events } = await FileLog.open(
         { ...settings, keys: await settings.keys() },
         {
@@ -182,7 +204,7 @@ export class FileChannel implements Channel {
           lost: (count, where) => this.#lost(count, where),
           report: (error) => this.#context.report(error),
         },
-        this.#given,
+        { ...this.#given, fileSystem },
       );
       const admission = new Admission({
         capacity: { events: settings.capacity, bytes: Number.POSITIVE_INFINITY },
@@ -197,7 +219,10 @@ export class FileChannel implements Channel {
       }, settings.checkpointInterval);
       checkpoints.unref();
       this.damage = damage;
-      this.#opened = { log, admission, consumers: new Set(), locks, checkpoints };
+      this.#closedBy = undefined;
+      const opened = { log, admission, consumers: new Set<QueueConsumer>(), locks, checkpoints };
+      this.#opened = opened;
+      if (lost) this.#letGo(opened, lost);
     } catch (error) {
       for (const lock of locks) await lock.release();
       throw error;
@@ -205,10 +230,33 @@ export class FileChannel implements Channel {
     for (const found of this.damage) this.#context.log.warn(damageError(found).message);
   }
 
-  async #own(directory: string): Promise<DirectoryLock> {
+  /** Another owns a directory now: what was known of it is worth nothing, and it is opened again as at a start. */
+  #letGo(opened: Opened, why: HeadraceError): void {
+    this.#opened = undefined;
+    this.#closedBy = why;
+    this.#context.report(why);
+    const stop = new AbortController();
+    this.#reopening = { stop, ended: this.#reopen(opened, why, stop.signal) };
+  }
+
+  async #reopen(opened: Opened, why: HeadraceError, signal: AbortSignal): Promise<void> {
+    await close(opened, { checkpoint: false, why }).catch((error: unknown) => this.#context.report(error));
+    while (!signal.aborted) {
+      try {
+        await this.start();
+        this.#context.report();
+        return;
+      } catch (error) {
+        this.#context.report(error);
+      }
+      await sleep(REOPEN_EVERY, signal);
+    }
+  }
+
+  async #own(directory: string, onLost: (why: HeadraceError) => void): Promise<DirectoryLock> {
     try {
       await (this.#given.fileSystem ?? realFileSystem).makeDirectory(directory);
-      return await (this.#given.lock ?? lockDirectory)(directory);
+      return await (this.#given.lock ?? lockDirectory)(directory, onLost);
     } catch (error) {
       if (isHeadraceError(error)) throw error;
       throw new HeadraceError("FLUME_DIRECTORY_UNUSABLE", { directory, reason: reasonOf(error) }, error);
@@ -219,6 +267,18 @@ export class FileChannel implements Channel {
     this.#opened?.admission.release(events, 0);
     this.#context.report(new HeadraceError("FLUME_FILE_CHANNEL_EVENTS_LOST", { events, directory }));
   }
+}
+
+/** `why`: it closes by itself, and those who take are to know. */
+async function close(
+  { checkpoints, admission, consumers, log, locks }: Opened,
+  { checkpoint, why }: { checkpoint: boolean; why?: HeadraceError },
+): Promise<void> {
+  clearInterval(checkpoints);
+  admission.close(why ? asDeliveryError(why) : new DeliveryError("FLUME_STOPPED"));
+  for (const consumer of [...consumers]) await consumer.close(why);
+  await log.close(checkpoint);
+  for (const lock of locks) await lock.release();
 }
 
 function checkpointFailed(directory: string, error: unknown): HeadraceError {

@@ -1,10 +1,14 @@
 import { strict as assert } from "node:assert";
 import { type ChildProcess, spawn } from "node:child_process";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { lockDirectory } from "../../../nodes/channels/file/directory-lock.js";
 import { onLeftover } from "../../support/cleanup.js";
+import { eventually } from "../../support/eventually.js";
 import { node24 } from "../../support/machine.js";
 import { useTempDir } from "../../support/temp-dir.js";
+import { drain, events, openChannel, put } from "./support/channels.js";
 
 const lockModule = join(__dirname, "../../../nodes/channels/file/directory-lock.js");
 
@@ -46,5 +50,134 @@ describe("one owner for a directory, where processes cannot see each other", fun
     const last = await ownerElsewhere(dir().path);
     assert.equal(last.answer, "mine", "what was released is free at once");
     await last.kill();
+  });
+
+  it("an owner that stood still and was replaced writes nothing more, and comes back when it may", async () => {
+    const child = spawn(node24, [join(__dirname, "support", "elsewhere-child.js"), dir().path], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const closed = new Promise((resolve) => child.once("close", resolve));
+    const kill = async () => {
+      child.kill("SIGKILL");
+      await closed;
+      forget();
+    };
+    const forget = onLeftover(`owner of a lock, process ${child.pid}`, kill);
+    const said: string[] = [];
+    createInterface({ input: child.stdout }).on("line", (line) => said.push(line));
+    const numbers = () => said.flatMap((line) => (line.startsWith("put ") ? Number(line.slice(4)) : []));
+    await eventually(() => numbers().length >= 100, { within: 30_000, what: "puts of the first owner" });
+
+    child.kill("SIGSTOP");
+    // What it has said is read; what it is about to say has been answered too, and is at most one.
+    await eventually(async () => {
+      const before = said.length;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return said.length === before;
+    });
+    const acknowledged = numbers();
+    const { channel } = await openChannel(dir().path);
+    const found = await drain(channel);
+    assert.deepEqual(found.slice(0, acknowledged.length), acknowledged);
+    await put(channel, events(1_000_000, 10));
+    // The next segment is being made ready.
+    await eventually(async () => (await readdir(dir().file("data"))).every((name) => !name.startsWith("spare-")));
+    const before = await filesOf(dir().path);
+    said.length = 0;
+    child.kill("SIGCONT");
+    await eventually(() => said.length >= 20, { within: 30_000, what: "answers after it was woken" });
+    // The first may have been answered before it stood still.
+    assert.deepEqual(new Set(said.slice(1)), new Set(["refused FLUME_FILE_CHANNEL_LOCK_LOST"]));
+    assert.deepEqual(await filesOf(dir().path), before, "it has changed something");
+    assert.deepEqual(
+      await drain(channel),
+      [...Array(10).keys()].map((i) => 1_000_000 + i),
+    );
+
+    await channel.stop();
+    const from = said.length;
+    await eventually(() => said.slice(from).some((line) => line.startsWith("put ")), {
+      within: 30_000,
+      what: "puts once the directory is free again",
+    });
+    await kill();
+  });
+});
+
+/** Names, sizes and last changes of files, without the lock: who asks for it makes a file of its own for a moment. */
+async function filesOf(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.name.startsWith("in_use")) continue;
+    const { size, mtimeMs } = await stat(join(entry.parentPath, entry.name));
+    files.push(`${entry.name} ${size} ${mtimeMs}`);
+  }
+  return files.sort();
+}
+
+describe("a lock that goes away while its owner runs", function () {
+  this.timeout(60_000);
+  const dir = useTempDir();
+
+  it("a removed lock: what was acknowledged is there, and the channel opens the directory again", async () => {
+    const { channel, context } = await openChannel(dir().path);
+    await put(channel, events(0, 10));
+    const consumer = channel.connect({ id: "taker", maxLeases: 1 });
+    await rm(dir().file("data", "in_use.lock"));
+    await eventually(() => context.reports.length > 0, { within: 20_000, what: "that it is noticed" });
+    const take = consumer.take({ events: 10, bytes: 1e9 }, AbortSignal.timeout(20_000));
+    await assert.rejects(take, { code: "FLUME_FILE_CHANNEL_LOCK_REMOVED" });
+    await eventually(() => context.reports.at(-1) === undefined, { within: 20_000, what: "that it goes on" });
+    await put(channel, events(10, 10));
+    assert.deepEqual(
+      await drain(channel),
+      [...Array(20).keys()].map((i) => i),
+    );
+    const lock = JSON.parse(await readFile(dir().file("data", "in_use.lock"), "utf8")) as { pid: number };
+    assert.equal(lock.pid, process.pid);
+    await channel.stop();
+    assert.deepEqual(
+      (await readdir(dir().file("data"))).filter((name) => name.includes("lock")),
+      [],
+    );
+  });
+
+  it("a directory that was removed: puts are refused before it is noticed that nobody would find them", async () => {
+    const { channel, context } = await openChannel(dir().path);
+    await put(channel, events(0, 10));
+    await rm(dir().file("data"), { recursive: true });
+    await eventually(() => context.reports.length > 0, { within: 20_000, what: "that it is noticed" });
+    await eventually(() => context.reports.at(-1) === undefined, { within: 20_000, what: "that it goes on" });
+    await put(channel, events(10, 10));
+    await channel.stop();
+    const again = await openChannel(dir().path);
+    assert.deepEqual(
+      await drain(again.channel),
+      [...Array(10).keys()].map((i) => i + 10),
+    );
+    await again.channel.stop();
+  });
+
+  it("a process that has ended owns nothing, though nobody has looked at it yet", async () => {
+    // A shell that becomes a sleeper never looks at its child.
+    const script = `
+      const { lockDirectory } = require(${JSON.stringify(lockModule)});
+      lockDirectory(process.argv[1]).then(() => { console.log("mine"); process.kill(process.pid, "SIGKILL"); });`;
+    const parent = spawn("sh", ["-c", `"$0" -e "$1" "$2" & exec sleep 60`, node24, script, dir().path], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const closed = new Promise((resolve) => parent.once("close", resolve));
+    const kill = async () => {
+      parent.kill("SIGKILL");
+      await closed;
+      forget();
+    };
+    const forget = onLeftover(`parent of a process that has ended, process ${parent.pid}`, kill);
+    await new Promise((resolve) => parent.stdout.once("data", resolve));
+    const { pid } = JSON.parse(await readFile(dir().file("in_use.lock"), "utf8")) as { pid: number };
+    await eventually(async () => (await readFile(`/proc/${pid}/stat`, "utf8")).includes(") Z "));
+    const lock = await lockDirectory(dir().path);
+    await lock.release();
+    await kill();
   });
 });

@@ -280,6 +280,6 @@ export function randomFrom(seed: number): Random {
 }
 
 /** Ownership of directories is about processes: on a disk in memory there is nobody else. */
-export const lockFreely = () => Promise.resolve({ release: () => Promise.resolve() });
+export const lockFreely = () => Promise.resolve({ check: () => undefined, release: () => Promise.resolve() });
 
 export const onDisk = (...names: string[]) => join("/disk", ...names);

@@ -1,0 +1,22 @@
+/*
+ * A channel on another machine, as far as its lock tells: DIRECTORY. Puts one event after the other, and says of each
+ * "put NUMBER" or "refused CODE".
+ */
+import os from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isHeadraceError } from "../../../../lib/engine/errors.js";
+import { events, openChannel, put } from "./channels.js";
+
+async function main(): Promise<void> {
+  os.hostname = () => "elsewhere";
+  const { channel } = await openChannel(process.argv[2] as string);
+  for (let number = 0; ; number++) {
+    await put(channel, events(number, 1)).then(
+      () => console.log(`put ${number}`),
+      (error: unknown) => console.log(`refused ${isHeadraceError(error) ? error.code : String(error)}`),
+    );
+    await sleep(5);
+  }
+}
+
+void main();
