@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { monitorEventLoopDelay, PerformanceObserver } from "node:perf_hooks";
+import { getHeapSpaceStatistics } from "node:v8";
 
 /** Milliseconds. */
 export interface LoopDelay {
@@ -14,6 +15,8 @@ export interface LoopDelay {
   /** Of the collector, since the last reset: all pauses together, and the longest one. */
   readonly gcTotal: number;
   readonly gcMax: number;
+  /** Memory of V8's young generation, in bytes: in any process that is busy it doubles once or twice, sooner or later. */
+  readonly young: number;
 }
 
 const file = process.env["HEADRACE_LOOP_PROBE"];
@@ -38,6 +41,7 @@ if (file !== undefined) {
       max: delay.max / 1e6,
       gcTotal,
       gcMax,
+      young: getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.physical_space_size ?? 0,
     };
     if (request.url === "/reset") {
       delay.reset();

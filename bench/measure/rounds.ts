@@ -59,6 +59,7 @@ function summarise(name: string, rounds: readonly Measured[]): Summary {
             max: Math.max(...loops.map(({ max }) => max)),
             gcTotal: median(loops.map(({ gcTotal }) => gcTotal)),
             gcMax: Math.max(...loops.map(({ gcMax }) => gcMax)),
+            young: Math.max(...loops.map(({ young }) => young)),
           },
   };
 }

@@ -402,6 +402,29 @@ describe("LogHub client", function () {
     assert.ok(process.memoryUsage().arrayBuffers - before < 50_000_000);
   });
 
+  it("memory of a reply serves one other reply when it is given back, however often that is told", async () => {
+    const service = await start({ shards: 1 });
+    const store = open(service);
+    service.store().appendLogs({ logs: [{ time: 1, contents: [["k", "v".repeat(600_000)]] }] }, 0);
+    const cursor = await store.cursor(0, "begin", NEVER);
+    const pull = () => store.pull({ shard: 0, cursor, count: 1 }, NEVER);
+    const [one, other] = [await pull(), await pull()];
+    one.release();
+    one.release();
+    other.release();
+    const again = [await pull(), await pull(), await pull()].map(({ groups }) => groups.buffer);
+    assert.equal(new Set(again).size, 3);
+    assert.ok(again.includes(one.groups.buffer) && again.includes(other.groups.buffer));
+    // What is broken gives its memory back too.
+    service.inject(
+      { on: "PullLogs", times: 1 },
+      faults.groupCount((count) => count + 1),
+    );
+    await assert.rejects(pull(), failsWith("FLUME_LOGHUB_REPLY_BROKEN"));
+    const next = (await pull()).groups.buffer;
+    assert.ok(!again.includes(next));
+  });
+
   it("a clock that is 20 minutes wrong is corrected by the service's Date, once and for all later calls", async () => {
     const service = await start();
     for (const signature of ["V1", "V4"]) {

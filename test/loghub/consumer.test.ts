@@ -323,6 +323,7 @@ describe("LogHub consumer: pace and room", () => {
     rawCount: 0,
     rawBytes: 0,
     receivedAt: undefined,
+    release: () => undefined,
     ...parts,
   });
 
@@ -363,16 +364,37 @@ describe("LogHub consumer: pace and room", () => {
     booking.release();
     (await fourth).release();
     assert.equal(budget.used, 0);
+    const small = new PullBudget(1);
+    await small.book(NEVER);
+    assert.ok(await staysPending(small.book(NEVER)));
+  });
+
+  it("lets nobody in for one who does not wait any more", async () => {
+    const budget = new PullBudget(25 * MIB);
     const withdrawn = new AbortController();
     const [held] = [await budget.book(NEVER), await budget.book(NEVER)];
     const waiting = budget.book(withdrawn.signal);
     withdrawn.abort();
     await assert.rejects(waiting);
+    assert.ok(await staysPending(budget.book(withdrawn.signal).catch(() => new Promise(() => undefined))));
     held?.release();
     await budget.book(NEVER);
-    const small = new PullBudget(1);
-    await small.book(NEVER);
-    assert.ok(await staysPending(small.book(withdrawn.signal).catch(() => new Promise(() => undefined))));
+    assert.equal(budget.used, 20 * MIB);
+  });
+
+  it("expects replies like the largest of late, where the service sends more than is usual", async () => {
+    const budget = new PullBudget(100 * MIB);
+    const large = await budget.book(NEVER);
+    large.holds(60 * MIB);
+    const next = budget.book(NEVER);
+    assert.ok(await staysPending(next));
+    large.release();
+    const booking = await next;
+    assert.equal(budget.used, 60 * MIB);
+    for (let i = 0; i < 20; i++) booking.holds(MIB);
+    const usual = await Promise.all(Array.from({ length: 9 }, () => budget.book(NEVER)));
+    assert.equal(usual.length, 9);
+    assert.equal(budget.used, 91 * MIB);
   });
 
   it("leaves a limited shard alone for longer, and waits for a person longest", () => {

@@ -52,6 +52,7 @@ class OneShard {
       rawCount: text === "" ? 0 : 1,
       rawBytes: text.length,
       receivedAt: this.receivedAt,
+      release: () => undefined,
     };
   };
   events: ConsumerSurroundings["events"] = (groups) => (groups.length > 0 ? [textBatch(groups.toString())] : []);
@@ -248,10 +249,10 @@ describe("LogHub consumer of one shard", () => {
     const none = { gone: () => undefined, expired: () => undefined };
     const puller = new ShardPuller(0, "0", SETTINGS, around as unknown as ConsumerSurroundings, budget, none);
     const fetched = await puller.next(NEVER);
-    const before = released.length;
+    assert.ok(budget.used > 0);
     fetched?.release();
     fetched?.release();
-    assert.deepEqual([released.length - before, budget.used], [1, 0], "however often it is told");
+    assert.equal(budget.used, 0, "however often it is told");
   });
 
   it("begins a little before the deletion of its group in a shard that others had read", async () => {

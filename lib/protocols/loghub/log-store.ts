@@ -83,10 +83,10 @@ class HttpLogStore implements LogStore {
     const reply = await this.#client.ask(operation, request, signal);
     const bytes = this.#number(operation, reply, "x-log-bodyrawsize");
     const groupCount = this.#number(operation, reply, "x-log-count");
-    const groups = await this.#unpacked(operation, reply, bytes, groupCount);
+    const { groups, release } = await this.#unpacked(operation, reply, bytes, groupCount);
+    if (signal.aborted) release();
     signal.throwIfAborted();
     if (bytes === 0) this.#memory.idle();
-    const packing = header(reply, "x-log-compresstype");
     const next = header(reply, "x-log-cursor");
     const atEnd = header(reply, "x-log-end-of-cursor");
     return {
@@ -97,8 +97,7 @@ class HttpLogStore implements LogStore {
       rawCount: optionalNumber(reply, "x-log-rawdatacount") ?? groupCount,
       rawBytes: optionalNumber(reply, "x-log-rawdatasize") ?? bytes,
       receivedAt: optionalNumber(reply, "x-log-cursor-time"),
-      // Other packings bring memory of their own.
-      ...(packing === "lz4" ? { release: () => this.#memory.give(groups) } : {}),
+      release,
     };
   }
 
@@ -200,19 +199,31 @@ class HttpLogStore implements LogStore {
     return value;
   }
 
-  async #unpacked(operation: Operation, reply: HttpReply, bytes: number, groupCount: number): Promise<Buffer> {
+  /** `release` gives back what has been taken for it. */
+  async #unpacked(
+    operation: Operation,
+    reply: HttpReply,
+    bytes: number,
+    groupCount: number,
+  ): Promise<{ groups: Buffer; release(): void }> {
     const { mostReplyBytes } = this.#settings;
     if (bytes > mostReplyBytes) throw broken(operation, reply, `it says that it holds ${bytes} bytes`);
+    // Packings other than LZ4 bring memory of their own.
+    let taken: Buffer | undefined;
+    const release = () => {
+      if (taken) this.#memory.give(taken);
+      taken = undefined;
+    };
+    const take = (length: number) => (taken = this.#memory.take(length));
     try {
       // With nothing in it the body may be anything: packed nothing, or nothing.
       const groups =
-        bytes === 0
-          ? NOTHING
-          : await unpackBody(header(reply, "x-log-compresstype") ?? "", reply.body, bytes, this.#memory.take);
+        bytes === 0 ? NOTHING : await unpackBody(header(reply, "x-log-compresstype") ?? "", reply.body, bytes, take);
       const found = await checkLogGroups(groups);
       if (found !== groupCount) throw new Error(`it holds ${found} LogGroups, not ${groupCount}`);
-      return groups;
+      return { groups, release };
     } catch (error) {
+      release();
       throw broken(operation, reply, error instanceof Error ? error.message : String(error), error);
     }
   }

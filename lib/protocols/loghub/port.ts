@@ -88,8 +88,8 @@ export interface PulledGroups {
   readonly rawBytes: number;
   /** When the last group of the reply was received, in seconds since 1970, where the service says. */
   readonly receivedAt: number | undefined;
-  /** Once, when nobody looks at `groups` any more: its memory serves another reply. Need not be called. */
-  release?(): void;
+  /** When nobody looks at `groups` any more: its memory serves another reply. Further calls do nothing. */
+  release(): void;
 }
 
 /** A LogGroup in its wire form, uncompressed. */

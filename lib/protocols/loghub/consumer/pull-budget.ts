@@ -1,7 +1,9 @@
 import { WaitingLine } from "../../../engine/waiting-line.js";
 
 /** What one reply may take, uncompressed, as long as its size is not known; in bytes. */
-const BOOKED = 10 * 1024 * 1024;
+const USUAL_MOST = 10 * 1024 * 1024;
+/** Where replies were larger, so much of the largest is expected of the next one, and so on. */
+const FADING = 0.9;
 
 /** The memory of one reply, from before it is asked for until its events are delivered. */
 export interface Booking {
@@ -17,9 +19,10 @@ export interface Booking {
  */
 export class PullBudget {
   readonly #total: number;
-  readonly #line = new WaitingLine<undefined>();
+  readonly #line = new WaitingLine<number>();
   #used = 0;
   #bookings = 0;
+  #expected = USUAL_MOST;
 
   /** `total` in bytes. */
   constructor(total: number) {
@@ -32,9 +35,7 @@ export class PullBudget {
 
   /** Rejects when the signal aborts first. */
   async book(signal: AbortSignal): Promise<Booking> {
-    if (this.#line.length > 0 || !this.#fits()) await this.#line.wait(signal);
-    else this.#take();
-    let held = BOOKED;
+    let held = this.#line.length > 0 || !this.#fits() ? await this.#line.wait(signal) : this.#take();
     let released = false;
     const set = (bytes: number) => {
       this.#used += bytes - held;
@@ -42,7 +43,10 @@ export class PullBudget {
       this.#admit();
     };
     return {
-      holds: set,
+      holds: (bytes) => {
+        this.#expected = Math.max(USUAL_MOST, bytes, FADING * this.#expected);
+        set(bytes);
+      },
       release: () => {
         if (released) return;
         released = true;
@@ -53,19 +57,20 @@ export class PullBudget {
   }
 
   #fits(): boolean {
-    return this.#bookings === 0 || this.#used + BOOKED <= this.#total;
+    return this.#bookings === 0 || this.#used + this.#expected <= this.#total;
   }
 
-  #take(): void {
-    this.#used += BOOKED;
+  #take(): number {
+    const bytes = this.#expected;
+    this.#used += bytes;
     this.#bookings++;
+    return bytes;
   }
 
   /** Room is taken for whoever is let in at that very moment: it continues only later. */
   #admit(): void {
     while (this.#line.length > 0 && this.#fits()) {
-      this.#take();
-      this.#line.offer(undefined);
+      this.#line.offer(this.#take());
     }
   }
 }

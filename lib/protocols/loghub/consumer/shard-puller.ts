@@ -97,19 +97,18 @@ export class ShardPuller {
     const cursor = this.#cursor;
     counters.add("LogHubPullCount");
     const reply = await store.pull({ shard: this.#shard, cursor, count: fetchCount, filter }, signal);
-    booking.holds(reply.groups.length);
+    // All that it keeps alive, which may be more than it fills.
+    booking.holds(reply.groups.buffer.byteLength);
+    const release = () => {
+      booking.release();
+      reply.release();
+    };
+    if (signal.aborted) release();
     signal.throwIfAborted();
     this.#cursor = reply.next;
     this.#wait = this.#pace.after(reply, cursor);
     const atEnd = isAtEnd(reply, cursor);
     const receivedAt = await this.#timeOf(reply, atEnd, signal);
-    let released = false;
-    const release = () => {
-      if (released) return;
-      released = true;
-      booking.release();
-      reply.release?.();
-    };
     return { groups: reply.groups, next: reply.next, atEnd, receivedAt, release };
   }
 
