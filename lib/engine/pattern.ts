@@ -12,3 +12,9 @@ export function compilePattern(pattern: string, flags = ""): RegExp {
   const unicode = /\\[pP]\{/.test(source) ? "u" : "";
   return new RegExp(source, [...new Set(flags + (inline?.[1] ?? "") + unicode)].join(""));
 }
+
+/** The same as Java's `matches()` takes it: from the first character of a text to the last. */
+export function compileWholePattern(pattern: string): RegExp {
+  const { source, flags } = compilePattern(pattern);
+  return new RegExp(`^(?:${source})$`, flags.replace("m", ""));
+}

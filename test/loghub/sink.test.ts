@@ -146,6 +146,33 @@ describe("LogHub sink", function () {
       assert.equal(logs[0]?.time, now - 5);
     });
 
+    it("REGEX: flags before a pattern count, and its anchors mean the whole body", async () => {
+      const settings = { serializer: "REGEX", regex: "(?im)^(a+)$|(b)", fieldNames: "a,b" };
+      const logs = await written(settings, event("AA"), event("B"), event("aa\nb"));
+      assert.deepEqual(logs.map(fieldsOf), [{ a: "AA" }, { b: "B" }, { content: "aa\nb" }]);
+    });
+
+    it("REGEX: a body on which the pattern does not end is refused, and others have their turn meanwhile", async () => {
+      const { write } = await start({ serializer: "REGEX", regex: "(a+)+b", fieldNames: "a" });
+      // Without a bound each of these takes half a minute and more, in which nothing else runs.
+      const endless = (n: number) => event(`${"a".repeat(32)}${n}`);
+      let turns = 0;
+      const ticking = setInterval(() => turns++, 1);
+      const begun = performance.now();
+      const error = await rejection(write(batchOf([event("aab"), endless(1), event("ab"), endless(2), event("no")])));
+      clearInterval(ticking);
+      assert.deepEqual(
+        [...(error.refused ?? [])].map(([index, { code }]) => [index, code]),
+        [
+          [1, "FLUME_REGEX_TOO_SLOW"],
+          [3, "FLUME_REGEX_TOO_SLOW"],
+        ],
+      );
+      assert.ok(turns >= 2, String(turns));
+      assert.ok(performance.now() - begun < 10_000);
+      await write(batchOf([event("aab"), event("ab")]));
+    });
+
     it("bodies that do not fit are refused before anything is sent, each with its reason", async () => {
       const { service, write } = await start({ serializer: "JSON", timeField: "t" });
       const error = await rejection(write(batchOf([event("{}"), event("no"), event("[1]"), event('{"t":"x"}')])));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { backtracking } from "../../nodes/routing/interceptors/pattern-risk.js";
+import { backtracking } from "../../lib/engine/matching/pattern-risk.js";
 
 describe("backtracking of a pattern", () => {
   const cases: [pattern: RegExp, power: number, factor?: number][] = [

@@ -1,16 +1,16 @@
 import { HeadraceError, reasonOf } from "../../../lib/engine/errors.js";
+import { BoundedMatching, type Matching } from "../../../lib/engine/matching/bounded-matching.js";
 import { compilePattern } from "../../../lib/engine/pattern.js";
-import { BoundedMatching, type Matching } from "./bounded-matching.js";
 import { type GroupSerializer, parseSerializers } from "./group-serializers.js";
 import type { InterceptedBatch } from "./intercepted-batch.js";
 import type { Interceptor } from "./interceptor.js";
 
 /** Puts what the groups of the first match in the body (as UTF-8) have found into headers. */
-export class RegexExtractor implements Interceptor, Matching<RegExpExecArray | null> {
+export class RegexExtractor implements Interceptor, Matching<RegExpExecArray | null, InterceptedBatch> {
   readonly #pattern: RegExp;
   readonly #serializers: readonly GroupSerializer[];
   readonly #number: number;
-  readonly #matching: BoundedMatching<RegExpExecArray | null>;
+  readonly #matching: BoundedMatching<RegExpExecArray | null, InterceptedBatch>;
 
   /** @throws HeadraceError when `serializers` is malformed. */
   constructor(rule: { regex: string; serializers: string }, number: number) {

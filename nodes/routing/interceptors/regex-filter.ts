@@ -1,13 +1,13 @@
+import { BoundedMatching, type Matching } from "../../../lib/engine/matching/bounded-matching.js";
 import { compilePattern } from "../../../lib/engine/pattern.js";
-import { BoundedMatching, type Matching } from "./bounded-matching.js";
 import type { InterceptedBatch } from "./intercepted-batch.js";
 import type { Interceptor } from "./interceptor.js";
 
 /** Lets only events pass whose body (as UTF-8) has a match, or only those without one. */
-export class RegexFilter implements Interceptor, Matching<boolean> {
+export class RegexFilter implements Interceptor, Matching<boolean, InterceptedBatch> {
   readonly #pattern: RegExp;
   readonly #exclude: boolean;
-  readonly #matching: BoundedMatching<boolean>;
+  readonly #matching: BoundedMatching<boolean, InterceptedBatch>;
 
   constructor(rule: { regex: string; excludeEvents: boolean }) {
     this.#pattern = compilePattern(rule.regex);

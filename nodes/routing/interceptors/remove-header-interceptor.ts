@@ -1,10 +1,10 @@
 import { asDeliveryError, HeadraceError } from "../../../lib/engine/errors.js";
-import { compilePattern } from "../../../lib/engine/pattern.js";
+import { tooSlow } from "../../../lib/engine/matching/bounded-matching.js";
+import { backtracking } from "../../../lib/engine/matching/pattern-risk.js";
+import { endsWithin } from "../../../lib/engine/matching/time-limit.js";
+import { compilePattern, compileWholePattern } from "../../../lib/engine/pattern.js";
 import type { InterceptedBatch } from "./intercepted-batch.js";
 import type { Interceptor } from "./interceptor.js";
-import { backtracking } from "./pattern-risk.js";
-import { endsWithin } from "./time-limit.js";
-import { tooSlow } from "./bounded-matching.js";
 
 /** Remembers this many header names; a flood of different ones must not fill the memory. */
 const KNOWN_NAMES = 1000;
@@ -25,7 +25,7 @@ export class RemoveHeaderInterceptor implements Interceptor {
     }
     const list = rule.fromList === "" ? [] : rule.fromList.split(compilePattern(rule.fromListSeparator));
     this.#names = new Set([rule.withName, ...list].filter((name) => name !== ""));
-    this.#pattern = rule.matching === "" ? undefined : wholly(rule.matching);
+    this.#pattern = rule.matching === "" ? undefined : compileWholePattern(rule.matching);
     this.#guarded = this.#pattern !== undefined && backtracking(this.#pattern).power > 1;
   }
 
@@ -60,10 +60,4 @@ export class RemoveHeaderInterceptor implements Interceptor {
     if (!ended) throw tooSlow(pattern, NAME_LIMIT);
     return matches;
   }
-}
-
-/** The pattern, as Java's `matches()` takes it: from the first character of the name to the last. */
-function wholly(pattern: string): RegExp {
-  const { source, flags } = compilePattern(pattern);
-  return new RegExp(`^(?:${source})(?![\\s\\S])`, flags.replace("m", ""));
 }

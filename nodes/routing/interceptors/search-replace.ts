@@ -1,17 +1,17 @@
+import { BoundedMatching, type Matching } from "../../../lib/engine/matching/bounded-matching.js";
 import { compilePattern } from "../../../lib/engine/pattern.js";
-import { BoundedMatching, type Matching } from "./bounded-matching.js";
 import type { InterceptedBatch } from "./intercepted-batch.js";
 import type { Interceptor } from "./interceptor.js";
 import { replacementOf } from "./java-replacement.js";
 import { type TextCodec, textCodec } from "./text-codec.js";
 
 /** Replaces every match in the body. */
-export class SearchReplace implements Interceptor, Matching<string | undefined> {
+export class SearchReplace implements Interceptor, Matching<string | undefined, InterceptedBatch> {
   readonly #pattern: RegExp;
   readonly #replacement: string;
   /** Undefined for UTF-8, which the whole chain shares. */
   readonly #codec: TextCodec | undefined;
-  readonly #matching: BoundedMatching<string | undefined>;
+  readonly #matching: BoundedMatching<string | undefined, InterceptedBatch>;
 
   /** @throws Error when the replacement names a group that the pattern lacks, or the charset is not known. */
   constructor(rule: { searchPattern: string; replaceString: string; charset: string }) {

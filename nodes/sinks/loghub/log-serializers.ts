@@ -1,6 +1,8 @@
 import { HeadraceError, reasonOf } from "../../../lib/engine/errors.js";
+import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { FlumeEvent } from "../../../lib/engine/event.js";
-import { compilePattern } from "../../../lib/engine/pattern.js";
+import { BoundedMatching, type MatchedBatch } from "../../../lib/engine/matching/bounded-matching.js";
+import { compileWholePattern } from "../../../lib/engine/pattern.js";
 import { datePattern } from "../../../lib/formats/date-pattern.js";
 import type { LogField } from "../../../lib/formats/log-groups/log-group-writer.js";
 import type { LogHubSinkSettings } from "./component.js";
@@ -13,26 +15,33 @@ export interface SerializedLog {
   readonly time?: number | undefined;
 }
 
-/** Throws FLUME_LOGHUB_BODY for an event that cannot become a log. */
-export type LogSerializer = (event: FlumeEvent) => SerializedLog;
+/** What the event at a place of a batch becomes. Throws FLUME_LOGHUB_BODY, FLUME_REGEX_TOO_SLOW for one that cannot become a log. */
+export type LogMaker = (event: FlumeEvent, index: number) => SerializedLog;
+
+/** Gets ready for a batch. */
+export type LogSerializer = (batch: EventBatch) => LogMaker | Promise<LogMaker>;
 
 type Pair = readonly [name: string, value: string];
 
 /** As the serializers of Log Service's Flume plugin (aliyun-log-flume 1.9). Throws FLUME_LOGHUB_SETTING. */
 export function logSerializer(settings: LogHubSinkSettings): LogSerializer {
-  switch (settings.serializer) {
+  if (settings.serializer === "REGEX") return regex(settings);
+  const make = oneByOne(settings.serializer, settings);
+  return () => make;
+}
+
+function oneByOne(serializer: "SIMPLE" | "DELIMITED" | "JSON", settings: LogHubSinkSettings): LogMaker {
+  switch (serializer) {
     case "SIMPLE":
       return simple(settings);
     case "DELIMITED":
       return delimited(settings);
     case "JSON":
       return json(settings);
-    case "REGEX":
-      return regex(settings);
   }
 }
 
-function simple({ fieldName, encoding }: LogHubSinkSettings): LogSerializer {
+function simple({ fieldName, encoding }: LogHubSinkSettings): LogMaker {
   const key = Buffer.from(fieldName);
   const decoder = /^utf-?8$/i.test(encoding) ? undefined : new TextDecoder(encoding);
   return ({ body }) => ({ fields: [[key, decoder ? Buffer.from(decoder.decode(body)) : body]] });
@@ -41,7 +50,7 @@ function simple({ fieldName, encoding }: LogHubSinkSettings): LogSerializer {
 /** In Flume's plugin this column holds the time of the log, in seconds. */
 const TIME_COLUMN = "timestamp";
 
-function delimited(settings: LogHubSinkSettings): LogSerializer {
+function delimited(settings: LogHubSinkSettings): LogMaker {
   const columns = namesIn("columns", settings.columns);
   const marks = {
     separator: oneCharacter("separatorChar", settings.separatorChar),
@@ -61,7 +70,7 @@ function delimited(settings: LogHubSinkSettings): LogSerializer {
   };
 }
 
-function json({ timeField, timeFormat }: LogHubSinkSettings): LogSerializer {
+function json({ timeField, timeFormat }: LogHubSinkSettings): LogMaker {
   const timeOf = timeReader(timeFormat);
   return ({ body }) => {
     const pairs = jsonPairs(body.toString());
@@ -74,11 +83,14 @@ function regex(settings: LogHubSinkSettings): LogSerializer {
   const { timeField, timeFormat } = settings;
   const names = namesIn("fieldNames", settings.fieldNames);
   const expanded = new Set(settings.expandJsonKeys === "" ? [] : namesIn("expandJsonKeys", settings.expandJsonKeys));
-  const pattern = compilePattern(`^(?:${settings.regex})$`);
+  const pattern = compileWholePattern(settings.regex);
   const timeOf = timeReader(timeFormat);
-  return ({ body }) => {
-    const text = body.toString();
-    const found = pattern.exec(text);
+  const matching = new BoundedMatching<RegExpExecArray | null, Matches>(pattern, {
+    text: (matches, index) => matches.text(index),
+    match: (text) => pattern.exec(text),
+    apply: (matches, index, found) => matches.found.set(index, found),
+  });
+  const make = (found: RegExpExecArray | null, text: string): SerializedLog => {
     if (!found) return { fields: fieldsOf([["content", text]]) };
     const pairs: Pair[] = [];
     let time: number | undefined;
@@ -91,6 +103,41 @@ function regex(settings: LogHubSinkSettings): LogSerializer {
     }
     return { fields: fieldsOf(pairs), time };
   };
+  return async (batch) => {
+    const matches = new Matches(batch);
+    await matching.run(matches);
+    return (_event, index) => make(matches.of(index), matches.text(index));
+  };
+}
+
+/** What a pattern has found in the bodies of a batch. */
+class Matches implements MatchedBatch {
+  readonly #texts: string[];
+  readonly found = new Map<number, RegExpExecArray | null>();
+  readonly #refused = new Map<number, HeadraceError>();
+
+  constructor(batch: EventBatch) {
+    this.#texts = Array.from(batch, ({ body }) => body.toString());
+  }
+
+  get length(): number {
+    return this.#texts.length;
+  }
+
+  text(index: number): string {
+    return this.#texts[index] as string;
+  }
+
+  refuse(index: number, error: HeadraceError): void {
+    this.#refused.set(index, error);
+  }
+
+  /** Throws what the event was refused for. */
+  of(index: number): RegExpExecArray | null {
+    const refusal = this.#refused.get(index);
+    if (refusal) throw refusal;
+    return this.found.get(index) ?? null;
+  }
 }
 
 /** The keys of an object; values that are no texts as JSON writes them. */

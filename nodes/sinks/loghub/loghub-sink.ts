@@ -106,7 +106,7 @@ export class LogHubSink implements Sink {
 
   /** Each event as a log. Rejects with the events that cannot be any, before anything is sent. */
   async #logs(batch: EventBatch): Promise<Buffer[]> {
-    const serialize = this.#serialize as LogSerializer;
+    const make = await (this.#serialize as LogSerializer)(batch);
     const now = Math.floor(Date.now() / 1000);
     const refused = new Map<number, HeadraceError>();
     const logs: Buffer[] = [];
@@ -114,7 +114,7 @@ export class LogHubSink implements Sink {
       if (i % LOGS_OF_A_STEP === LOGS_OF_A_STEP - 1 && turnIsOver()) await nextLoopTurn();
       const event = batch.at(i);
       try {
-        const { fields, time } = serialize(event);
+        const { fields, time } = make(event, i);
         const log = encodeLog(time ?? this.#time(event) ?? now, fields);
         if (log.length > MOST_LOG_BYTES) {
           throw new HeadraceError("FLUME_LOGHUB_LOG_TOO_LARGE", { bytes: log.length, most: MOST_LOG_BYTES });

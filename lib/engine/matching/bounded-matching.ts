@@ -1,17 +1,22 @@
-import { HeadraceError } from "../../../lib/engine/errors.js";
-import { nextLoopTurn } from "../../../lib/engine/turn.js";
-import type { InterceptedBatch } from "./intercepted-batch.js";
+import { HeadraceError } from "../errors.js";
+import { nextLoopTurn } from "../turn.js";
 import { backtracking, type Risk } from "./pattern-risk.js";
 import { SlowTexts } from "./slow-texts.js";
 import { endsWithin } from "./time-limit.js";
 
+/** Events whose texts are matched, as far as that concerns the matching. */
+export interface MatchedBatch {
+  readonly length: number;
+  refuse(index: number, error: HeadraceError): void;
+}
+
 /** What is done with each event of a batch. */
-export interface Matching<R> {
-  /** The body to match; undefined for an event that was dropped. */
-  text(batch: InterceptedBatch, index: number): string | undefined;
+export interface Matching<R, B extends MatchedBatch> {
+  /** The text to match; undefined for an event that was dropped. */
+  text(batch: B, index: number): string | undefined;
   /** May be cut off at any moment and done again, so it only computes. */
   match(text: string): R;
-  apply(batch: InterceptedBatch, index: number, result: R): void;
+  apply(batch: B, index: number, result: R): void;
 }
 
 /** Steps that a batch may take at worst without a watchdog: 1 to 3 ms. */
@@ -30,20 +35,20 @@ const STREAK_LIMIT = 5;
  * back and forth for too long (see `backtracking`) runs under a watchdog. An event that does not end in time is
  * refused, and remembered for a while, because a batch that is blocked by it comes again and again.
  */
-export class BoundedMatching<R> {
+export class BoundedMatching<R, B extends MatchedBatch> {
   readonly #pattern: RegExp;
-  readonly #matching: Matching<R>;
+  readonly #matching: Matching<R, B>;
   readonly #risk: Risk;
   readonly #slow = new SlowTexts();
   #streak = 0;
 
-  constructor(pattern: RegExp, matching: Matching<R>) {
+  constructor(pattern: RegExp, matching: Matching<R, B>) {
     this.#pattern = pattern;
     this.#matching = matching;
     this.#risk = backtracking(pattern);
   }
 
-  run(batch: InterceptedBatch): void | Promise<void> {
+  run(batch: B): void | Promise<void> {
     const { power, factor } = this.#risk;
     let steps = FREE_STEPS;
     for (let i = 0; i < batch.length; i++) {
@@ -55,12 +60,12 @@ export class BoundedMatching<R> {
     }
   }
 
-  #runGuarded(batch: InterceptedBatch, first: number): void | Promise<void> {
-    const work: GuardedWork<R> = { batch, at: first, results: [] };
+  #runGuarded(batch: B, first: number): void | Promise<void> {
+    const work: GuardedWork<R, B> = { batch, at: first, results: [] };
     if (!this.#attempt(work, TURN_LIMIT)) return this.#runOverTurns(work);
   }
 
-  async #runOverTurns(work: GuardedWork<R>): Promise<void> {
+  async #runOverTurns(work: GuardedWork<R, B>): Promise<void> {
     for (;;) {
       await nextLoopTurn();
       const first = work.at;
@@ -72,12 +77,12 @@ export class BoundedMatching<R> {
   }
 
   /** One event alone was cut off: another chance, in a turn of its own, unless it is one of many. */
-  async #settleSlow(work: GuardedWork<R>, limit: number): Promise<void> {
+  async #settleSlow(work: GuardedWork<R, B>, limit: number): Promise<void> {
     const { batch, at } = work;
     if (limit === TURN_LIMIT) {
       await nextLoopTurn();
       limit = EVENT_LIMIT;
-      const one: GuardedWork<R> = { batch, at, results: [], end: at + 1 };
+      const one: GuardedWork<R, B> = { batch, at, results: [], end: at + 1 };
       if (this.#attempt(one, limit)) {
         work.at++;
         return;
@@ -90,7 +95,7 @@ export class BoundedMatching<R> {
   }
 
   /** From where the work stands to its end, or until cut off; then applies what was found. */
-  #attempt(work: GuardedWork<R>, milliseconds: number): boolean {
+  #attempt(work: GuardedWork<R, B>, milliseconds: number): boolean {
     const first = work.at;
     const ended = endsWithin(milliseconds, () => this.#matchAll(work));
     for (let i = first; i < work.at; i++) {
@@ -102,7 +107,7 @@ export class BoundedMatching<R> {
     return ended;
   }
 
-  #matchAll(work: GuardedWork<R>): void {
+  #matchAll(work: GuardedWork<R, B>): void {
     const { batch, results, end = batch.length } = work;
     for (const first = work.at; work.at < end; work.at++) {
       const text = this.#matching.text(batch, work.at);
@@ -114,8 +119,8 @@ export class BoundedMatching<R> {
 
 const SLOW = Symbol("known to be too slow");
 
-interface GuardedWork<R> {
-  readonly batch: InterceptedBatch;
+interface GuardedWork<R, B> {
+  readonly batch: B;
   /** The event that is being matched. */
   at: number;
   /** Of the events before it, from the first of this attempt; undefined for one that was dropped. */
