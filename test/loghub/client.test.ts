@@ -476,6 +476,28 @@ describe("LogHub client", function () {
       );
     });
 
+    it("a secret that is put right in its file is read without a deploy, too", async () => {
+      const service = await start();
+      const file = folder.file("keys.json");
+      const { id, secret } = service.key;
+      const write = (AccessKeySecret: string) => writeFile(file, JSON.stringify({ AccessKeyId: id, AccessKeySecret }));
+      await write("mistyped");
+      const store = open(service, { credentialSource: "file", credentialsFile: file });
+      await assert.rejects(
+        store.shards(NEVER),
+        failsWith("FLUME_LOGHUB_UNAUTHORIZED", ({ parameters }) =>
+          assert.equal(parameters["code"], "SignatureNotMatch"),
+        ),
+      );
+      await write(secret);
+      const works = () =>
+        store.shards(NEVER).then(
+          () => true,
+          () => false,
+        );
+      await eventually(works, { within: 20_000, what: "the right secret" });
+    });
+
     it("what expires is fetched before it does, by all callers together once, and kept when that fails", async () => {
       let now = 0;
       let fetches = 0;

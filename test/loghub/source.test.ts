@@ -99,6 +99,15 @@ describe("LogHub source against the emulator", function () {
     assert.ok(Math.abs(Number(line?.headers["timestamp"]) - Date.now()) < 60_000);
   });
 
+  it("reads with a group whose name differs from another's in case only", async () => {
+    await begin(1);
+    service.store().createGroup({ name: "Logs", timeout: 60, order: false });
+    ledger.write(0, 3);
+    const one = await source("a", { consumerGroup: "logs" });
+    await ledger.allOut(all);
+    assert.deepEqual(one.reported, []);
+  });
+
   it("begins at a time, at the end, or with the oldest log", async () => {
     await begin(1);
     ledger.write(0, 3);

@@ -77,8 +77,9 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   InvalidCursor: "FLUME_LOGHUB_CURSOR_INVALID",
 };
 
-/** Answers after which other credentials may do, as the Python SDK 0.9.52 has them. */
+/** Answers after which other credentials may do: those of the Python SDK 0.9.52, and that of a secret that was wrong. */
 const CREDENTIALS_REFUSED = new Set([
+  "SignatureNotMatch",
   "Unauthorized",
   "InvalidAccessKeyId",
   "InvalidAccessKeyId.NotFound",
