@@ -41,6 +41,9 @@ type KafkaCounterName =
   | "KafkaEventSendTimer"
   | "KafkaCommitTimer"
   | "KafkaEmptyCount"
+  /** Gauges, ours: partitions that the group has given to this member, and records in them that it has not read. */
+  | "KafkaPartitionCount"
+  | "KafkaLag"
   | "RollbackCount";
 /** Ours, of a LogHub source. The first two are gauges. */
 type LogHubCounterName =

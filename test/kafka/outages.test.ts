@@ -7,6 +7,7 @@ import { eventually } from "../support/eventually.js";
 import { fileRoll, memory, nullSink, seq, stress, tab } from "../support/flow-nodes.js";
 import { type FlowNode, NodeRed } from "../support/node-red.js";
 import { useTempDir } from "../support/temp-dir.js";
+import { missingTopicTests } from "./missing-topic-tests.js";
 import { OFFSET_COMMIT } from "./support/kafka-proxy.js";
 import { kafkaSink } from "./support/subjects.js";
 import { useKafka } from "./support/suite-kafka.js";
@@ -67,6 +68,8 @@ describe("Kafka: one broker that is held up, has no such topic, or is gone", fun
     suite().proxy?.release();
     for (const broker of suite().cluster.brokers) await broker.start();
   });
+
+  missingTopicTests(suite);
 
   it("a process that dies between the channel's commit and that of the offsets: what was under way comes twice, no more", async () => {
     const proxy = suite().proxy ?? assert.fail();

@@ -36,7 +36,9 @@ describe("Kafka: pass-through properties", () => {
       "key.serializer": "x.StringSerializer",
       "value.serializer": "x.ByteArraySerializer",
       "auto.offset.reset": "none",
+      "allow.auto.create.topics": "true",
       "enable.auto.commit": "false",
+      "exclude.internal.topics": "false",
       "isolation.level": "read_committed",
       "key.deserializer": "x.StringDeserializer",
       "value.deserializer": "x.ByteArrayDeserializer",
@@ -49,7 +51,7 @@ describe("Kafka: pass-through properties", () => {
       producer:
         "batch.size buffer.memory key.serializer linger.ms max.block.ms metadata.max.idle.ms retries value.serializer",
       consumer:
-        "allow.auto.create.topics auto.commit.interval.ms check.crcs default.api.timeout.ms enable.auto.commit exclude.internal.topics key.deserializer max.poll.records value.deserializer",
+        "auto.commit.interval.ms check.crcs default.api.timeout.ms enable.auto.commit key.deserializer max.poll.records value.deserializer",
     };
     for (const [side, overrides, names] of [
       ["producer", producerOverrides, producer],
@@ -142,6 +144,12 @@ describe("Kafka: offsets", () => {
     offsets.done(one);
     assert.equal(offsets.due, 40);
     assert.ok(!offsets.open);
+    offsets.committed(40);
+    // The log has lost its end: what is read now counts from there.
+    offsets.done(offsets.hand(40, 12));
+    assert.equal(offsets.due, 12);
+    offsets.committed(12);
+    assert.equal(offsets.due, undefined);
   });
 });
 

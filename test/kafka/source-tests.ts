@@ -16,6 +16,8 @@ async function write(suite: SuiteKafka, topic: string, ...batches: ReturnType<ty
   await sink.stop();
 }
 
+const QUICK = [{ property: "heartbeat.interval.ms", value: "200" }];
+
 const sorted = (bodies: readonly string[]): string[] => bodies.toSorted((a, b) => Number(a) - Number(b));
 const numbers = (first: number, length: number): string[] => Array.from({ length }, (_, i) => String(first + i));
 
@@ -193,6 +195,31 @@ export function sourceTests(suite: () => SuiteKafka): void {
       what: "the rest",
     });
     await second.stop();
+  });
+
+  it("a rebalance ends the gathering of a batch: what there is goes on at once, and is committed before it", async () => {
+    const topic = await suite().topic();
+    await write(suite(), topic, numberBatch(0, 7));
+    const settings = {
+      ...{ topics: topic, groupId: "gathers", batchSize: 5, batchDurationMillis: 600_000 },
+      consumerProperties: QUICK,
+    };
+    const context = suite().context("first");
+    const first = kafkaSource(context, settings);
+    const out = new TestOutlet();
+    await first.start(out);
+    // A batch of five is full; two are in hand and wait for more.
+    await eventually(() => out.events === 5, { within: 20_000, what: "a full batch" });
+    await eventually(() => context.counters.get("KafkaLag") === 0, { within: 20_000, what: "two in hand" });
+    assert.equal(context.counters.get("KafkaPartitionCount"), 1);
+    const other = kafkaSource(suite().context("second"), { ...settings, topics: await suite().topic() });
+    await other.start(new TestOutlet());
+    await eventually(() => out.events === 7, { within: 30_000, what: "what was in hand" });
+    await write(suite(), topic, numberBatch(7, 5));
+    await eventually(() => out.events === 12, { within: 30_000, what: "the next batch" });
+    await Promise.all([first.stop(), other.stop()]);
+    assert.deepEqual(out.bodies, numbers(0, 12));
+    assert.deepEqual(await suite().committed("gathers", topic), [12]);
   });
 
   it("reads topics by pattern, new ones too", async () => {

@@ -31,4 +31,6 @@ export const CONSUMER_DEFAULTS = {
   requestTimeout: 30_000,
   metadataMaxAge: 300_000,
   rackId: "",
+  createTopics: true,
+  internalTopics: false,
 } as const satisfies Partial<ConsumerSettings>;

@@ -65,8 +65,6 @@ const WITHOUT_EFFECT = {
     "max.poll.records",
     "default.api.timeout.ms",
     "check.crcs",
-    "exclude.internal.topics",
-    "allow.auto.create.topics",
     "retry.backoff.ms",
     "reconnect.backoff.ms",
     "reconnect.backoff.max.ms",
@@ -119,6 +117,8 @@ const CONSUMER: Readers<ConsumerOverrides> = {
   "partition.assignment.strategy": (value, property) => ({ assignors: assignors(value, property) }),
   "client.id": (value) => ({ clientId: value }),
   "client.rack": (value) => ({ rackId: value }),
+  "allow.auto.create.topics": (value, property) => ({ createTopics: truth(value, property) }),
+  "exclude.internal.topics": (value, property) => ({ internalTopics: !truth(value, property) }),
   "enable.auto.commit": (value, property) => {
     // Offsets are committed after delivery; Flume overrides it too.
     if (truth(value, property)) throw propertyValue(property, value, "false");

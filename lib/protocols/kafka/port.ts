@@ -99,6 +99,10 @@ export interface ConsumerSettings {
   readonly requestTimeout: number;
   readonly metadataMaxAge: number;
   readonly rackId: string;
+  /** Topics that are named and not there are made, where the brokers do so. */
+  readonly createTopics: boolean;
+  /** A pattern is meant for Kafka's own topics, too. */
+  readonly internalTopics: boolean;
 }
 
 export const ASSIGNOR_NAMES = ["range", "roundrobin"] as const;
@@ -110,13 +114,19 @@ export interface KafkaConsumer {
   connect(): Promise<void>;
   /**
    * The next records, at most `max`, waiting up to `within` milliseconds for the first of them. Undefined when there
-   * are none, or the signal aborted. Never of a partition that was lost meanwhile.
+   * are none, or the signal aborted. Never of a partition that was lost meanwhile. With `before`, only what may be
+   * delivered together with it: undefined as soon as its partitions are about to be given away.
    */
-  poll(max: { events: number; bytes: number }, within: number, signal: AbortSignal): Promise<Polled | undefined>;
+  poll(
+    max: { events: number; bytes: number },
+    within: number,
+    signal: AbortSignal,
+    before?: Polled,
+  ): Promise<Polled | undefined>;
+  /** How many partitions the group has given to it now. */
+  readonly partitions: number;
   /** Records behind what was polled, as far as the brokers told; of the partitions of now. */
   readonly lag: number;
-  /** Topic and number of each partition of now. */
-  readonly assigned: readonly { readonly topic: string; readonly partition: number }[];
   /** Waits for polled records to be done as far as the time allows, commits, and leaves the group. */
   close(within: number): Promise<void>;
 }

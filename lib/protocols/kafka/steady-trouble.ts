@@ -15,9 +15,11 @@ export class SteadyTrouble {
   }
 
   begins(error: unknown): void {
+    const again = error === this.#latest;
     this.#latest = error;
-    if (this.#told) this.#tell(error);
-    else {
+    if (this.#told) {
+      if (!again) this.#tell(error);
+    } else {
       this.#timer ??= setTimeout(() => {
         this.#told = true;
         this.#tell(this.#latest);
@@ -28,6 +30,7 @@ export class SteadyTrouble {
   ends(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#latest = undefined;
     if (!this.#told) return;
     this.#told = false;
     this.#tell();

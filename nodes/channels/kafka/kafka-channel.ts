@@ -64,6 +64,8 @@ export class KafkaChannel implements Channel {
     this.#value = parseAsFlumeEvent ? FLUME_EVENT_VALUE : BODY_VALUE;
     this.#form = parseAsFlumeEvent ? FLUME_EVENT_FORM : RAW_FORM;
     this.#partition = partitionRule(settings.defaultPartitionId, settings.partitionIdHeader);
+    context.counters.gauge("KafkaPartitionCount", () => this.#consumer?.partitions ?? 0);
+    context.counters.gauge("KafkaLag", () => this.#consumer?.lag ?? 0);
   }
 
   get limits(): Limits {

@@ -41,6 +41,8 @@ export class KafkaSource implements Source {
     this.#settings = settings;
     this.#context = context;
     this.#form = sourceForm(settings);
+    context.counters.gauge("KafkaPartitionCount", () => this.#consumer?.partitions ?? 0);
+    context.counters.gauge("KafkaLag", () => this.#consumer?.lag ?? 0);
   }
 
   async start(out: Outlet): Promise<void> {
@@ -121,13 +123,12 @@ export class KafkaSource implements Source {
     while (events < most) {
       const left = batchDurationMillis - (performance.now() - begun);
       if (left <= 0) break;
-      const more = await consumer.poll({ events: most - events, bytes: limits.bytes / 2 }, left, signal);
+      const room = { events: most - events, bytes: limits.bytes / 2 };
+      const more = await consumer.poll(room, left, signal, polled.at(-1));
       if (!more) break;
       polled.push(more);
       events += more.events;
-      // Bytes are limited too, and what was lost must not wait for more.
-      if (more.lost.aborted || !Number.isFinite(limits.bytes)) continue;
-      if (bytesOf(polled) > limits.bytes / 2) break;
+      if (Number.isFinite(limits.bytes) && bytesOf(polled) > limits.bytes / 2) break;
     }
     counters.add("KafkaEventGetTimer", Math.round(performance.now() - begun));
     if (polled.length === 0) {
@@ -138,7 +139,8 @@ export class KafkaSource implements Source {
   }
 
   async #parcel(polled: readonly Polled[], signal: AbortSignal): Promise<Parcel> {
-    const lost = polled.length === 1 ? (polled[0] as Polled).lost : AbortSignal.any(polled.map((one) => one.lost));
+    // All of them were read between the same two rebalances.
+    const { lost } = polled[0] as Polled;
     const batches: EventBatch[] = [];
     for (const { pieces } of polled) {
       for (const piece of pieces) batches.push(await this.#events(piece, lost, signal));

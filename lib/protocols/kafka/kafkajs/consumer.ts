@@ -3,9 +3,10 @@ import { Backoff, sleep, within } from "../../../engine/backoff.js";
 import { HeadraceError } from "../../../engine/errors.js";
 import type { ConsumerSettings, KafkaConsumer, Polled, Trouble } from "../port.js";
 import { SteadyTrouble } from "../steady-trouble.js";
-import { GroupMembership, type PartitionOffset, type TopicPartition } from "./group-membership.js";
+import { type Generation, GroupMembership, type PartitionOffset } from "./group-membership.js";
 import { GroupSession } from "./group-session.js";
 import type { KafkaJsCluster } from "./library.js";
+import { isOfOneTopic, lookForTopics, type LookedFor } from "./look-for-topics.js";
 import { knownPartitions, leaderOf, openCluster, READ_COMMITTED, READ_UNCOMMITTED } from "./open-cluster.js";
 import { isPassing, translateError } from "./translate-error.js";
 
@@ -13,6 +14,9 @@ const FIRST_RETRY = 250;
 const LONGEST_RETRY = 5_000;
 /** How long a rebalance is held up by records that were handed out, in milliseconds. */
 const REVOKE_WAIT = 10_000;
+/** How often it is looked whether a topic that was named is there by now, in milliseconds. */
+const MISSING_LOOK_EVERY = 5_000;
+const NONE: LookedFor = { found: [], missing: new Map() };
 /** Timestamps that stand for the ends of a partition: Kafka protocol guide, "ListOffsets". */
 const EARLIEST = -2;
 const LATEST = -1;
@@ -29,11 +33,13 @@ export class KafkaJsConsumer implements KafkaConsumer {
   #session: GroupSession | undefined;
   #running: Promise<void> | undefined;
   #closeWait = 0;
+  /** A topic that is not there while others are read: it is all that is wrong once nothing else is. */
+  #missing: HeadraceError | undefined;
 
   constructor(settings: ConsumerSettings, trouble: Trouble) {
     this.#settings = settings;
     this.#steady = new SteadyTrouble(trouble);
-    this.#trouble = (error) => {
+    this.#trouble = (error = this.#missing) => {
       if (error === undefined) this.#steady.ends();
       else this.#steady.begins(error);
     };
@@ -51,18 +57,24 @@ export class KafkaJsConsumer implements KafkaConsumer {
     this.#running ??= this.#run();
   }
 
+  get partitions(): number {
+    return this.#session?.partitions ?? 0;
+  }
+
   get lag(): number {
     return this.#session?.lag ?? 0;
   }
 
-  get assigned(): readonly TopicPartition[] {
-    return this.#session?.partitions ?? [];
-  }
-
-  async poll(max: { events: number; bytes: number }, wait: number, signal: AbortSignal): Promise<Polled | undefined> {
+  async poll(
+    max: { events: number; bytes: number },
+    wait: number,
+    signal: AbortSignal,
+    before?: Polled,
+  ): Promise<Polled | undefined> {
     const deadline = Date.now() + wait;
     for (;;) {
       if (signal.aborted || this.#closing.signal.aborted) return undefined;
+      if (before && !this.#session?.goesOnAfter(before)) return undefined;
       const polled = this.#session?.take(max);
       if (polled) {
         this.#trouble();
@@ -132,10 +144,11 @@ export class KafkaJsConsumer implements KafkaConsumer {
   async #generation(signal: AbortSignal): Promise<void> {
     await this.#cluster.connect();
     const topics = await this.#topics();
-    const partitions = await this.#membership.join(topics);
-    if (partitions.length > 0) await this.#cluster.addMultipleTargetTopics(partitions.map(({ topic }) => topic));
-    const positions = await this.#positions(partitions);
-    const session = new GroupSession(this.#cluster, this.#membership, this.#settings, positions, {
+    const generation = await this.#membership.join(topics.found);
+    const own = generation.partitions.map(({ topic }) => topic);
+    if (own.length > 0) await this.#cluster.addMultipleTargetTopics(own);
+    const positions = await this.#positions(generation);
+    const session = new GroupSession(this.#cluster, this.#membership, generation, this.#settings, positions, {
       trouble: this.#trouble,
       changed: () => this.#wake(),
       resetOffset: (topic, partition) => this.#resetOffset(topic, partition),
@@ -143,7 +156,7 @@ export class KafkaJsConsumer implements KafkaConsumer {
     this.#session = session;
     this.#trouble();
     const watching = new AbortController();
-    void this.#watchTopics(session, topics, watching.signal);
+    void this.#watchTopics(session, topics, generation.led, watching.signal);
     try {
       await session.run(signal);
     } finally {
@@ -154,43 +167,60 @@ export class KafkaJsConsumer implements KafkaConsumer {
     }
   }
 
-  async #topics(): Promise<readonly string[]> {
-    const { topics } = this.#settings;
-    if (!(topics instanceof RegExp)) {
-      await this.#cluster.addMultipleTargetTopics(topics);
-      return topics;
-    }
+  /** What there is to read. Rejects where that is nothing because no topic that was named is there. */
+  async #topics(): Promise<LookedFor> {
+    const { topics, connection } = this.#settings;
+    // Those of the generation before may be gone, and would be asked for again and again.
+    this.#cluster.targetTopics.clear();
+    const wanted = topics instanceof RegExp ? await this.#matching(topics) : topics;
+    const looked = wanted.length > 0 ? await lookForTopics(this.#cluster, wanted) : NONE;
+    const [first] = looked.missing;
+    if (first && looked.found.length === 0) throw first[1];
+    this.#missing = first && translateError(first[1], connection, first[0]);
+    return looked;
+  }
+
+  async #matching(pattern: RegExp): Promise<readonly string[]> {
     await this.#cluster.refreshMetadataIfNecessary();
     const broker = await this.#cluster.findControllerBroker();
     const { topicMetadata } = await broker.metadata([]);
-    const found = topicMetadata
-      .filter(({ topic, isInternal }) => !isInternal && topics.test(topic))
+    return topicMetadata
+      .filter(({ topic, isInternal }) => (!isInternal || this.#settings.internalTopics) && pattern.test(topic))
       .map(({ topic }) => topic)
       .toSorted();
-    if (found.length > 0) await this.#cluster.addMultipleTargetTopics(found);
-    return found;
   }
 
-  /** Another generation is begun when topics appear or grow. */
-  async #watchTopics(session: GroupSession, topics: readonly string[], signal: AbortSignal): Promise<void> {
-    const count = () => topics.map((topic) => knownPartitions(this.#cluster, topic).length).join(",");
-    const before = count();
+  /** Another generation is begun when topics appear, are gone, or have grown. */
+  async #watchTopics(
+    session: GroupSession,
+    { found, missing }: LookedFor,
+    led: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { topics, metadataMaxAge } = this.#settings;
+    const sizes = () => led.map((topic) => knownPartitions(this.#cluster, topic).length).join(",");
+    const before = sizes();
     for (;;) {
-      await sleep(this.#settings.metadataMaxAge, signal);
+      await sleep(missing.size > 0 ? Math.min(MISSING_LOOK_EVERY, metadataMaxAge) : metadataMaxAge, signal);
       if (signal.aborted) return;
       try {
-        const now = await this.#topics();
         await this.#cluster.refreshMetadata();
-        if (now.join(",") !== topics.join(",") || (this.#membership.leads && count() !== before)) session.end();
-      } catch {
-        // The next look tells; whatever is wrong with the broker, others notice sooner.
+        const changed =
+          topics instanceof RegExp
+            ? (await this.#matching(topics)).join(",") !== found.join(",")
+            : missing.size > 0 && (await lookForTopics(this.#cluster, [...missing.keys()])).found.length > 0;
+        if (changed || sizes() !== before) session.end();
+      } catch (error) {
+        // Whatever is wrong with the brokers, others notice sooner.
+        if (isOfOneTopic(error)) session.end();
       }
     }
   }
 
-  async #positions(partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
+  async #positions(generation: Generation): Promise<PartitionOffset[]> {
+    const { partitions } = generation;
     const committed = await this.#membership.committed(partitions);
-    const isKnown = (wanted: TopicPartition) =>
+    const isKnown = (wanted: Generation["partitions"][number]) =>
       committed.some(({ topic, partition }) => topic === wanted.topic && partition === wanted.partition);
     const begun = await Promise.all(
       partitions
@@ -198,7 +228,8 @@ export class KafkaJsConsumer implements KafkaConsumer {
         .map(async ({ topic, partition }) => ({ topic, partition, offset: await this.#resetOffset(topic, partition) })),
     );
     // Whoever reads the partition next must not begin with what is the latest then: Java loses what came between (KIP-842).
-    if (this.#settings.autoOffsetReset === "latest" && begun.length > 0) await this.#membership.commit(begun);
+    if (this.#settings.autoOffsetReset === "latest" && begun.length > 0)
+      await this.#membership.commit(generation, begun);
     return [...committed, ...begun];
   }
 
@@ -217,8 +248,10 @@ export class KafkaJsConsumer implements KafkaConsumer {
   }
 
   #open(): KafkaJsCluster {
-    const { connection, requestTimeout, metadataMaxAge, readCommitted } = this.#settings;
-    return openCluster(connection, { requestTimeout, metadataMaxAge, readCommitted, createTopics: true });
+    const { connection, requestTimeout, metadataMaxAge, readCommitted, topics } = this.#settings;
+    // What matches a pattern is there; asked for once it is deleted, it would be made anew.
+    const createTopics = this.#settings.createTopics && !(topics instanceof RegExp);
+    return openCluster(connection, { requestTimeout, metadataMaxAge, readCommitted, createTopics });
   }
 
   #reopen(): void {

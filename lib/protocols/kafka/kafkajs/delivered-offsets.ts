@@ -50,12 +50,15 @@ export class DeliveredOffsets {
     return this.#handed.length > 0;
   }
 
-  /** The offset to commit; undefined when it is committed already. */
+  /**
+   * The offset to commit; undefined when it is committed already. Less than before where the log lost its end, or was
+   * made anew: whoever reads the partition next must not ask for what is no longer there.
+   */
   get due(): number | undefined {
-    return this.#reached > this.#committed ? this.#reached : undefined;
+    return this.#reached === this.#committed ? undefined : this.#reached;
   }
 
   committed(offset: number): void {
-    this.#committed = Math.max(this.#committed, offset);
+    this.#committed = offset;
   }
 }

@@ -1,8 +1,11 @@
 import { HeadraceError } from "../../../engine/errors.js";
 import type { ConsumerSettings } from "../port.js";
+import { propertyValue } from "../cluster-settings.js";
 import { type Assignment, assign } from "./assignors.js";
 import { groupByTopic } from "./group-by-topic.js";
 import { type KafkaJsBroker, type KafkaJsCluster, kafkaJs } from "./library.js";
+import { lookForTopics } from "./look-for-topics.js";
+import { knownPartitions } from "./open-cluster.js";
 import { asKafkaJsError } from "./translate-error.js";
 
 export interface TopicPartition {
@@ -12,6 +15,15 @@ export interface TopicPartition {
 
 export interface PartitionOffset extends TopicPartition {
   readonly offset: number;
+}
+
+/** What a member is in its group from one rebalance to the next; the group refuses what comes from an earlier one. */
+export interface Generation {
+  readonly id: number;
+  readonly memberId: string;
+  readonly partitions: readonly TopicPartition[];
+  /** For whose partitions this member decides who reads them; none unless it leads the group. */
+  readonly led: readonly string[];
 }
 
 /** Answers after which the coordinator is looked for anew. */
@@ -37,8 +49,6 @@ export class GroupMembership {
   readonly #settings: ConsumerSettings;
   #coordinator: KafkaJsBroker | undefined;
   #memberId = "";
-  #generation = -1;
-  #leads = false;
 
   /** `before`: the same member on connections that are gone; the group still knows it by its id. */
   constructor(cluster: KafkaJsCluster, settings: ConsumerSettings, before?: GroupMembership) {
@@ -47,22 +57,26 @@ export class GroupMembership {
     this.#memberId = before ? before.#memberId : "";
   }
 
-  /** The leader of a group has to look whether topics got more partitions. */
-  get leads(): boolean {
-    return this.#leads;
-  }
-
-  /** Waits until all members have joined. @returns what this one is to read */
-  async join(topics: readonly string[]): Promise<TopicPartition[]> {
+  /** Waits until all members have joined. Throws FLUME_KAFKA_GROUP_MIXED, FLUME_KAFKA_PROPERTY_VALUE. */
+  async join(topics: readonly string[]): Promise<Generation> {
+    const { groupId, sessionTimeout } = this.#settings;
     try {
       return await this.#join(topics);
     } catch (error) {
-      if (asKafkaJsError(error).type === "UNKNOWN_MEMBER_ID") this.#memberId = "";
+      const { type, message } = asKafkaJsError(error);
+      if (type === "UNKNOWN_MEMBER_ID") this.#memberId = "";
+      if (type === "INCONSISTENT_GROUP_PROTOCOL") {
+        throw new HeadraceError("FLUME_KAFKA_GROUP_MIXED", { group: groupId, reason: message }, error);
+      }
+      if (type === "INVALID_SESSION_TIMEOUT") {
+        const wanted = "within group.min.session.timeout.ms and group.max.session.timeout.ms of the brokers";
+        throw propertyValue("kafka.consumer.session.timeout.ms", String(sessionTimeout), wanted);
+      }
       throw error;
     }
   }
 
-  async #join(topics: readonly string[]): Promise<TopicPartition[]> {
+  async #join(topics: readonly string[]): Promise<Generation> {
     const { MemberMetadata, MemberAssignment } = kafkaJs();
     const { groupId, assignors, sessionTimeout, rebalanceTimeout } = this.#settings;
     const metadata = MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) });
@@ -77,10 +91,9 @@ export class GroupMembership {
     );
     const { generationId, memberId, leaderId, members, groupProtocol } = joined;
     this.#memberId = memberId;
-    this.#generation = generationId;
-    this.#leads = leaderId === memberId;
     const groupAssignment: { memberId: string; memberAssignment: Buffer }[] = [];
-    if (this.#leads) {
+    const led = new Set<string>();
+    if (leaderId === memberId) {
       const assignor = assignors.find((name) => name === groupProtocol);
       if (!assignor)
         throw new HeadraceError("FLUME_KAFKA_REFUSED", { what: groupId, reason: `assignor ${groupProtocol}` });
@@ -88,30 +101,22 @@ export class GroupMembership {
         memberId: member.memberId,
         topics: MemberMetadata.decode(member.memberMetadata).topics,
       }));
-      const assignment = assign(
-        assignor,
-        readers,
-        await this.#partitionsOf(readers.flatMap((reader) => reader.topics)),
-      );
-      groupAssignment.push(...encoded(assignment));
+      for (const reader of readers) for (const topic of reader.topics) led.add(topic);
+      groupAssignment.push(...encoded(assign(assignor, readers, await this.#partitionsOf([...led]))));
     }
     const { memberAssignment } = await this.#ask((coordinator) =>
       coordinator.syncGroup({ groupId, generationId, memberId, groupAssignment }),
     );
     const assignment = MemberAssignment.decode(memberAssignment)?.assignment ?? {};
-    return Object.entries(assignment).flatMap(([topic, partitions]) =>
-      partitions.map((partition) => ({ topic, partition })),
+    const partitions = Object.entries(assignment).flatMap(([topic, numbers]) =>
+      numbers.map((partition) => ({ topic, partition })),
     );
+    return { id: generationId, memberId, partitions, led: [...led] };
   }
 
-  async heartbeat(): Promise<void> {
-    await this.#ask((coordinator) =>
-      coordinator.heartbeat({
-        groupId: this.#settings.groupId,
-        groupGenerationId: this.#generation,
-        memberId: this.#memberId,
-      }),
-    );
+  async heartbeat({ id, memberId }: Generation): Promise<void> {
+    const { groupId } = this.#settings;
+    await this.#ask((coordinator) => coordinator.heartbeat({ groupId, groupGenerationId: id, memberId }));
   }
 
   async leave(): Promise<void> {
@@ -121,12 +126,13 @@ export class GroupMembership {
     this.#memberId = "";
   }
 
-  async commit(offsets: readonly PartitionOffset[]): Promise<void> {
+  /** As a member of that generation: whatever it has waited for, a commit never counts for a later one. */
+  async commit({ id, memberId }: Generation, offsets: readonly PartitionOffset[]): Promise<void> {
     await this.#ask((coordinator) =>
       coordinator.offsetCommit({
         groupId: this.#settings.groupId,
-        groupGenerationId: this.#generation,
-        memberId: this.#memberId,
+        groupGenerationId: id,
+        memberId,
         topics: byTopic(offsets, ({ partition, offset }) => ({ partition, offset: String(offset) })),
       }),
     );
@@ -148,10 +154,11 @@ export class GroupMembership {
     );
   }
 
+  /** Of a topic that one member asks for and nobody has, there are none: the others must not wait for it. */
   async #partitionsOf(topics: readonly string[]): Promise<Map<string, number>> {
-    await this.#cluster.addMultipleTargetTopics([...new Set(topics)]);
+    const { found } = await lookForTopics(this.#cluster, topics);
     await this.#cluster.refreshMetadata();
-    return new Map(topics.map((topic) => [topic, this.#cluster.findTopicPartitionMetadata(topic).length]));
+    return new Map(found.map((topic) => [topic, knownPartitions(this.#cluster, topic).length]));
   }
 
   async #ask<T>(question: (coordinator: KafkaJsBroker) => Promise<T>): Promise<T> {

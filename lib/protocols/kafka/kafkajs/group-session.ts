@@ -6,8 +6,9 @@ import type { FetchedRecords } from "../records/fetched-records.js";
 import { readRecordBatches } from "../records/read-record-batches.js";
 import { DeliveredOffsets, type Handed } from "./delivered-offsets.js";
 import { type FetchedPartition, fetchRecords } from "./fetch-request.js";
-import { generationIsOver, type GroupMembership, type PartitionOffset } from "./group-membership.js";
+import { type Generation, generationIsOver, type GroupMembership, type PartitionOffset } from "./group-membership.js";
 import { type KafkaJsCluster, kafkaJs } from "./library.js";
+import { isOfOneTopic } from "./look-for-topics.js";
 import { leaderOf, READ_COMMITTED, READ_UNCOMMITTED } from "./open-cluster.js";
 import { asKafkaJsError, isPassing, translateError } from "./translate-error.js";
 
@@ -60,6 +61,7 @@ export interface SessionEvents {
 export class GroupSession {
   readonly #cluster: KafkaJsCluster;
   readonly #membership: GroupMembership;
+  readonly #generation: Generation;
   readonly #settings: ConsumerSettings;
   readonly #events: SessionEvents;
   readonly #partitions: readonly PartitionState[];
@@ -80,12 +82,14 @@ export class GroupSession {
   constructor(
     cluster: KafkaJsCluster,
     membership: GroupMembership,
+    generation: Generation,
     settings: ConsumerSettings,
     positions: readonly PartitionOffset[],
     events: SessionEvents,
   ) {
     this.#cluster = cluster;
     this.#membership = membership;
+    this.#generation = generation;
     this.#settings = settings;
     this.#events = events;
     this.#partitions = positions.map(({ topic, partition, offset }) => ({
@@ -101,8 +105,8 @@ export class GroupSession {
     }));
   }
 
-  get partitions(): readonly { readonly topic: string; readonly partition: number }[] {
-    return this.#partitions;
+  get partitions(): number {
+    return this.#partitions.length;
   }
 
   get lag(): number {
@@ -111,7 +115,7 @@ export class GroupSession {
 
   /** Runs until the generation is over or the signal aborts; rejects when the coordinator is out of reach for too long. */
   async run(signal: AbortSignal): Promise<void> {
-    const stop = () => this.#ending.abort();
+    const stop = () => this.end();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     this.#fetch();
@@ -124,9 +128,16 @@ export class GroupSession {
     }
   }
 
-  /** Another generation is wanted. */
+  /** Another generation is wanted: whoever gathers records stops now. */
   end(): void {
+    if (this.#ending.signal.aborted) return;
     this.#ending.abort();
+    this.#events.changed();
+  }
+
+  /** Whether more records may be delivered together with those: they are of this session, and it goes on. */
+  goesOnAfter({ lost }: Polled): boolean {
+    return lost === this.#lost.signal && !this.#ending.signal.aborted;
   }
 
   /**
@@ -134,7 +145,7 @@ export class GroupSession {
    * go on telling that it lives meanwhile.
    */
   async settle(wait: number): Promise<void> {
-    this.#ending.abort();
+    this.end();
     this.#chunks.length = 0;
     this.#returned.length = 0;
     const beating = new AbortController();
@@ -261,7 +272,7 @@ export class GroupSession {
       );
       if (due.length === 0) return;
       try {
-        await this.#membership.commit(due);
+        await this.#membership.commit(this.#generation, due);
         for (const { offsets, offset } of due) offsets.committed(offset);
         return;
       } catch (error) {
@@ -287,7 +298,7 @@ export class GroupSession {
       await sleep(failed ? Math.min(RETRY, heartbeatInterval) : heartbeatInterval, signal);
       if (signal.aborted) return;
       try {
-        await this.#membership.heartbeat();
+        await this.#membership.heartbeat(this.#generation);
         last = Date.now();
         if (failed) this.#events.trouble();
         failed = false;
@@ -310,7 +321,7 @@ export class GroupSession {
       await sleep(this.#settings.heartbeatInterval, signal);
       if (signal.aborted) return;
       // During a rebalance each answer says so, and still counts.
-      await this.#membership.heartbeat().catch(() => undefined);
+      await this.#membership.heartbeat(this.#generation).catch(() => undefined);
     }
   }
 
@@ -457,7 +468,11 @@ export class GroupSession {
     }
     this.#recovering = true;
     await sleep(Math.min(wait, RETRY), signal);
-    await this.#cluster.refreshMetadata().catch((reason: unknown) => this.#tell(reason));
+    await this.#cluster.refreshMetadata().catch((reason: unknown) => {
+      // Its partitions are no longer asked for in the next generation; until then nobody learns of other leaders.
+      if (isOfOneTopic(reason)) this.end();
+      else this.#tell(reason);
+    });
     this.#recovering = false;
     this.#fetch();
     this.#fetchAt(wait);

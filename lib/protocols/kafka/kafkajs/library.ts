@@ -145,6 +145,8 @@ export interface KafkaJsBroker {
 
 export interface KafkaJsCluster {
   readonly brokerPool: { readonly metadataExpireAt: number | null };
+  /** What each refresh of the metadata asks for; all topics while there are none. */
+  readonly targetTopics: Set<string>;
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   isConnected(): boolean;
