@@ -22,6 +22,7 @@ export class SinkInlet implements Inlet {
   #free: number;
   #open = false;
   #closed = false;
+  #failing = false;
   #writing = 0;
   #idle: Promise<void> | undefined;
   #becameIdle: (() => void) | undefined;
@@ -40,6 +41,11 @@ export class SinkInlet implements Inlet {
 
   get maxInFlight(): number {
     return this.#sink.maxInFlight;
+  }
+
+  /** Whether the write that ended last was in vain. */
+  get failing(): boolean {
+    return this.#failing;
   }
 
   /** Lets batches in: the sink has started. */
@@ -92,6 +98,10 @@ export class SinkInlet implements Inlet {
     this.#writing++;
     try {
       await this.#write(batch);
+      this.#failing = false;
+    } catch (error) {
+      this.#failing = true;
+      throw error;
     } finally {
       this.#writing--;
       if (this.#writing === 0) this.#becameIdle?.();

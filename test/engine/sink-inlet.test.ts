@@ -66,6 +66,15 @@ describe("sink inlet", () => {
     assert.equal(sink.writes, 3);
   });
 
+  it("tells whether its last write was in vain", async () => {
+    const { sink, inlet, write } = opened();
+    sink.failures.push(new Error("once"));
+    await assert.rejects(write("failed"));
+    assert.equal(inlet.failing, true);
+    await write("written");
+    assert.equal(inlet.failing, false);
+  });
+
   it("frees a place when a batch is aborted, when a write fails, and when one is withdrawn while it waits", async () => {
     const { sink, inlet, write, written } = opened();
     (await inlet.prepare(textBatch("aborted"), NEVER)).abort();

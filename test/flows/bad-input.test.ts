@@ -1,9 +1,11 @@
 import { strict as assert } from "node:assert";
+import { mkdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { eventually } from "../support/eventually.js";
-import { catchAll, javascript, memory, netcat, nullSink, stress, tab } from "../support/flow-nodes.js";
+import { catchAll, fileRoll, javascript, memory, netcat, nullSink, stress, tab } from "../support/flow-nodes.js";
 import type { FlowNode } from "../support/node-red.js";
 import { listenerPort } from "../support/ports.js";
+import { tempDir } from "../support/temp-dir.js";
 import {
   bodiesAt,
   clientOf,
@@ -191,6 +193,31 @@ describe("bad input", () => {
     await nodeRed().comms.waitForStatus("kept-channel", ({ fill }) => fill === "green");
     assert.deepEqual(await bodiesAt(nodeRed(), "kept-sink", 1), ["before"]);
     client.destroy();
+  });
+
+  it("a folder that is taken away from a sink: the sink says so, and not the channel alone, until it is there again", async () => {
+    const port = await listenerPort();
+    const folder = await tempDir();
+    await nodeRed().deploy([
+      tab(),
+      ...watching,
+      netcat("folder-source", port, ["folder-channel"]),
+      memory("folder-channel", ["folder-sink", "folder-other"]),
+      fileRoll("folder-sink", folder.path, { rollInterval: 1 }),
+      nullSink("folder-other"),
+    ]);
+    const client = await clientOf(port);
+    await folder.remove();
+    assert.equal(await client.ask("a line"), "OK");
+    await nodeRed().comms.waitForStatus("folder-sink", ({ fill, text }) => fill === "red" && text === "write failed");
+    await nodeRed().comms.waitForStatus("folder-channel", ({ fill }) => fill === "red");
+    await nodeRed().comms.waitForStatus("folder-other", ({ fill }) => fill === "green");
+    await mkdir(folder.path);
+    for (const node of ["folder-sink", "folder-channel"]) {
+      await nodeRed().comms.waitForStatus(node, ({ fill }) => fill === "green");
+    }
+    await client.end();
+    await rm(folder.path, { recursive: true });
   });
 
   it("a port that another program has: tried again until it is free", async () => {

@@ -161,7 +161,10 @@ describe("deploys", () => {
     await eventually(async () => (await nodeRed().adminGet<{ state: string }>("/flows/state")).state === "stop");
     await nodeRed().adminPost("/flows", [tab()], { "Node-RED-Deployment-Type": "full" });
     await state("start");
-    await nodeRed().waitForLog(/removed from the flow while it held 3 events/, { from });
+    await nodeRed().waitForLog(
+      new RegExp(`The channel ${id}-channel was removed from the flow while it held 3 events`),
+      { from },
+    );
   }).timeout(30_000);
 
   it("a new port: lines on their way are answered, the old port closes, the new one opens", async () => {

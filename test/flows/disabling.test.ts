@@ -133,7 +133,10 @@ describe("disabling and enabling again", () => {
       flow("nothing").filter((node) => !node.id.endsWith("-channel")),
       "nodes",
     );
-    await nodeRed().waitForLog(/removed from the flow while it held 2 events, which are lost/, { from });
+    await nodeRed().waitForLog(
+      new RegExp(`The channel ${id}-channel was removed from the flow while it held 2 events, which are lost`),
+      { from },
+    );
     client.destroy();
   });
 });

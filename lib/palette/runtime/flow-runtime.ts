@@ -1,11 +1,11 @@
 import type { ChannelComponent, RoutingComponent, SinkComponent, SourceComponent } from "../../engine/component.js";
-import type { Channel, Inlet } from "../../engine/contracts.js";
+import type { Inlet } from "../../engine/contracts.js";
 import { HeadraceError } from "../../engine/errors.js";
 import { contextOf } from "./component-context.js";
 import { DeployPhase } from "./deploy-phase.js";
 import { isInFlow } from "./flow-ids.js";
 import { FlowWiring } from "./flow-wiring.js";
-import { eventsAtStake, isLiveChannel, liveChannel } from "./live-channel.js";
+import { eventsAtStake, isLiveChannel, type LiveChannel, liveChannel } from "./live-channel.js";
 import type { LiveNode } from "./live-node.js";
 import type { MessageIntake } from "./message-intake.js";
 import { liveRouter } from "./live-router.js";
@@ -35,7 +35,7 @@ export class FlowRuntime {
   /** Predecessors on their way out, by node id. */
   readonly #leaving = new Map<string, Promise<void>>();
   /** Channels in memory that held events when the flows were stopped: they may be started again in this process. */
-  readonly #held = new Map<string, { channel: Channel; face: NodeFace }>();
+  readonly #held = new Map<string, LiveChannel>();
   /** Nodes whose settings cannot work, and what is wrong, by node id. */
   readonly #refused = new Map<string, { face: NodeFace; problems: readonly HeadraceError[] }>();
   #shutdown: Promise<void> | undefined;
@@ -159,13 +159,13 @@ export class FlowRuntime {
       }
       this.#live.delete(id);
       gone.push(node);
-      if (isLiveChannel(node)) this.#warnOfRemoval(eventsAtStake(node));
+      if (isLiveChannel(node)) this.#warnOfRemoval(node);
       void this.#leave(id, node.stop());
     }
-    for (const [id, { channel }] of this.#held) {
+    for (const [id, node] of this.#held) {
       if (isInFlow(flows, id)) continue;
       this.#held.delete(id);
-      this.#warnOfRemoval(channel.size ?? 0);
+      this.#warnOfRemoval(node);
     }
     this.#rewire();
     this.#tellRefused(flows);
@@ -188,8 +188,13 @@ export class FlowRuntime {
     }
   }
 
-  #warnOfRemoval(events: number): void {
-    if (events > 0) this.#red.log.warn(new HeadraceError("FLUME_CHANNEL_REMOVED", { events }).message);
+  /** Its node object is gone, so the text has to say which it was. */
+  #warnOfRemoval(node: LiveChannel): void {
+    const events = eventsAtStake(node);
+    if (events === 0) return;
+    const { name } = node.face;
+    const channel = name === node.id ? name : `${name} (${node.id})`;
+    this.#red.log.warn(shownError(new HeadraceError("FLUME_CHANNEL_REMOVED", { channel, events })).message);
   }
 
   /** Looks all wires up, then lets everything start that can: channels, sinks, routing, sources. */

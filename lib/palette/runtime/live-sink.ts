@@ -5,6 +5,7 @@ import { SinkInlet } from "../../engine/sink-inlet.js";
 import { contextOf } from "./component-context.js";
 import { DebugSidebar } from "./debug-sidebar.js";
 import type { DeployPhase } from "./deploy-phase.js";
+import { statusText } from "./language.js";
 import type { LiveNode } from "./live-node.js";
 import { MessageIntake } from "./message-intake.js";
 import { shownError } from "./node-face.js";
@@ -43,7 +44,11 @@ export function liveSink(
     inlet: () => inlet,
     intake: new MessageIntake(() => inlet, phase, shownError),
     settle: () => supervised.begin(),
-    status: (rate) => ({ fill: "green", shape: rate > 0 ? "dot" : "ring", text: rateText(rate) }),
+    // Whoever sent the batch reports why; which of several sinks it was is told here.
+    status: (rate) =>
+      inlet.failing
+        ? { fill: "red", shape: "ring", text: statusText("writeFailed") }
+        : { fill: "green", shape: rate > 0 ? "dot" : "ring", text: rateText(rate) },
     get progress() {
       return face.counters.get("EventDrainSuccessCount");
     },
