@@ -1,5 +1,5 @@
 import type { Declaration } from "./component.js";
-import { choice, number, type Properties } from "./properties.js";
+import { choice, number, type Properties, type Property } from "./properties.js";
 
 /** Where events go that a node can never accept. Flume's way is to block: nothing behind them moves. */
 export const REFUSAL_POLICIES = ["block", "drop", "port"] as const;
@@ -13,21 +13,30 @@ export type PayloadForm = (typeof PAYLOAD_FORMS)[number];
 export const TRACKING_MODES = ["tracked", "handOver"] as const;
 export type TrackingMode = (typeof TRACKING_MODES)[number];
 
-/** What a node's ports to ordinary nodes promise, and how much may be under way there. */
-const trackingProperties = {
+/** How events become messages at a node's ports, what these promise, and how much may be under way there. */
+const portProperties = {
+  payload: choice(PAYLOAD_FORMS, "auto", { advanced: true }),
   tracking: choice(TRACKING_MODES, "tracked", { advanced: true }),
   settleWithin: number(60, { min: 1, max: 86_400, unit: "s", advanced: true }),
   eventsInFlight: number(400, { min: 1, max: 100_000, unit: "events", advanced: true }),
 };
 
+/** The same, of a node that has no port but the one for refused events. */
+const deadLetterProperties = Object.fromEntries(
+  Object.entries<Property>(portProperties).map(([name, property]) => [
+    name,
+    { ...property, shownWhen: { property: "refused", is: ["port"] } },
+  ]),
+);
+
 /** The properties of a component's node: its own, and those that its role brings. */
 export function nodeProperties(declaration: Declaration): Properties {
   const refuses = canRefuse(declaration);
-  const sends = declaration.outputs > 0 || hasRowPorts(declaration) || refuses;
+  const sends = declaration.outputs > 0 || hasRowPorts(declaration);
   return {
     ...declaration.properties,
     ...(refuses ? { refused: choice(REFUSAL_POLICIES, "block", { advanced: true }) } : {}),
-    ...(sends ? { payload: choice(PAYLOAD_FORMS, "auto", { advanced: true }), ...trackingProperties } : {}),
+    ...(sends ? portProperties : refuses ? deadLetterProperties : {}),
     ...(declaration.role === "channel"
       ? { attemptsBeforeSplit: number(3, { min: 1, max: 1000, advanced: true }) }
       : {}),

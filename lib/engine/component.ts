@@ -3,7 +3,7 @@ import type { Channel, Inlet, Route, Sink, Source } from "./contracts.js";
 import type { Counters } from "./counters.js";
 import type { Durability, DurabilityRule } from "./durability.js";
 import type { RefusalExit } from "./refusal.js";
-import type { AtMostRule, ConfigOf, Properties } from "./properties.js";
+import type { AtMostRule, ConfigOf, OneOfRule, Properties } from "./properties.js";
 
 export type Role = "source" | "channel" | "sink" | "routing" | "config";
 
@@ -21,6 +21,7 @@ export interface Declaration<P extends Properties = Properties> {
   readonly flumeAliases?: readonly FlumeAlias[];
   readonly properties: P;
   readonly limits?: readonly AtMostRule[];
+  readonly needs?: readonly OneOfRule[];
   /** File in `icons/`. */
   readonly icon: string;
   /** Output ports, apart from those that rows of a property or the dead-letter switch add. */

@@ -1,4 +1,4 @@
-import { HeadraceError } from "./errors.js";
+import { type ErrorCode, HeadraceError } from "./errors.js";
 import { compilePattern } from "./pattern.js";
 
 /**
@@ -143,6 +143,13 @@ export interface AtMostRule {
   readonly atMost: string;
 }
 
+/** One of these is needed, or several. */
+export interface OneOfRule {
+  readonly oneOf: readonly string[];
+  /** The error's, which names them all. */
+  readonly code: ErrorCode;
+}
+
 /** The default value of each property, as a new node in the editor gets it. */
 export function defaultsOf(properties: Properties): Record<string, unknown> {
   return Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, property.default]));
@@ -222,7 +229,8 @@ function readValue(
   if (property.kind === "rows" || property.kind === "rules") return readList(property, raw, field, problems, around);
   if (raw === undefined || raw === null || raw === "") {
     if (property.required && property.default === "") {
-      problems.push(new HeadraceError("FLUME_CONFIG_REQUIRED", { field }));
+      const code = property.kind === "node" ? "FLUME_CONFIG_NODE_REQUIRED" : "FLUME_CONFIG_REQUIRED";
+      problems.push(new HeadraceError(code, { field }));
     }
     // An empty text field is a choice where empty is a meaningful value.
     return raw === "" && property.kind === "text" && !property.required ? "" : property.default;

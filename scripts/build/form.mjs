@@ -95,7 +95,9 @@ function inputHtml(id, key, property, described) {
     }
     case "secret":
       return `<input type="password" id="${id}" autocomplete="new-password" ${described}>`;
-    default:
-      return `<input type="text" id="${id}" autocomplete="off" spellcheck="false" ${described}>`;
+    default: {
+      const needed = property.required ? ` data-i18n="[placeholder]${sharedNamespace}:form.required"` : "";
+      return `<input type="text" id="${id}" autocomplete="off" spellcheck="false"${needed} ${described}>`;
+    }
   }
 }

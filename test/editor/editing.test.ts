@@ -3,6 +3,7 @@ import { useBrowser } from "../support/browser.js";
 import { Editor } from "../support/editor.js";
 import { type FlowNode, useNodeRed } from "../support/node-red.js";
 import { editorVersions } from "./components.js";
+import { problems } from "./problem-lines.js";
 
 const flow: FlowNode[] = [
   { id: "tab", type: "tab", label: "Edited by hand" },
@@ -26,15 +27,6 @@ const flow: FlowNode[] = [
   { id: "other", type: "flume-memory-channel", z: "tab", name: "", x: 400, y: 240, wires: [[]] },
   { id: "rules", type: "flume-interceptors", z: "tab", name: "", x: 160, y: 160, wires: [["memory"]] },
 ];
-
-/** Texts of the problem lines that can be seen in the open dialog. */
-async function problems(editor: Editor): Promise<string[]> {
-  return await editor.page.$$eval(".red-ui-tray .headrace-problem", (lines) =>
-    lines
-      .filter((line) => (line as HTMLElement).offsetParent !== null && line.textContent?.trim() !== "")
-      .map((line) => line.textContent?.trim() ?? ""),
-  );
-}
 
 async function stored(editor: Editor, id: string): Promise<FlowNode> {
   const node = (await editor.exportFlows()).find((candidate) => candidate.id === id);

@@ -69,6 +69,7 @@ class Form {
       showProblem(line, this.#field(name), quiet ? [] : problems);
     }
     for (const list of this.#lists) list.refresh();
+    this.#hideAdvanced();
     this.#preview?.refresh(values);
     this.#promise?.refresh(values);
     this.#updateOutputs(values);
@@ -138,6 +139,13 @@ class Form {
   #openAdvanced(): void {
     const details = this.#form()?.querySelector<HTMLDetailsElement>(".headrace-advanced");
     if (details?.querySelector(".input-error")) details.open = true;
+  }
+
+  /** No heading over nothing. */
+  #hideAdvanced(): void {
+    const details = this.#form()?.querySelector<HTMLElement>(".headrace-advanced");
+    if (!details) return;
+    details.hidden = [...details.querySelectorAll<HTMLElement>(":scope > .headrace-row")].every(({ hidden }) => hidden);
   }
 
   #form(): HTMLElement | null {

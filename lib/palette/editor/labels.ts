@@ -3,16 +3,29 @@ import { declarationOf } from "./declarations.js";
 import type { EditorNode } from "./red.js";
 import { optionalText, propertyText, sharedText } from "./texts.js";
 
+/** Longer ones make a node as wide as half the canvas, and it lies over its neighbours. */
+const LONGEST_VALUE = 24;
+
 /** Its name, or what tells it from its like, or what it is. */
 export function nodeLabel(node: EditorNode): string {
   if (node.name) return node.name;
-  const { labelProperty } = declarationOf(node);
+  const { labelProperty, role } = declarationOf(node);
   if (labelProperty === undefined) return node._("paletteLabel");
   const value = String(node[labelProperty] ?? "");
   if (value === "") return node._("paletteLabel");
   const property = nodeProperties(declarationOf(node))[labelProperty];
-  if (property?.kind !== "choice" || !property.options.includes(value)) return `${node._("label")} ${value}`;
+  if (property?.kind !== "choice" || !property.options.includes(value)) {
+    return `${node._("label")} ${role === "config" ? value : shortened(value)}`;
+  }
   return `${node._("label")}: ${propertyText(node, `${labelProperty}.options.${value}`)}`;
+}
+
+/** Its beginning and its end, which tell it from its like: `/flume/logs/d…/hour=%H`. */
+function shortened(value: string): string {
+  const characters = [...value];
+  if (characters.length <= LONGEST_VALUE) return value;
+  const half = (LONGEST_VALUE - 1) / 2;
+  return `${characters.slice(0, Math.ceil(half)).join("")}…${characters.slice(-Math.floor(half)).join("")}`;
 }
 
 export function inputLabel(node: EditorNode): string {

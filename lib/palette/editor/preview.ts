@@ -3,7 +3,7 @@ import { isHeadraceError } from "../../engine/errors.js";
 import { copyHeaders, type Headers } from "../../engine/event.js";
 import { readConfig } from "../../engine/properties.js";
 import type { EditorDeclaration, EditorNode } from "./red.js";
-import { problemText, sharedText } from "./texts.js";
+import { problemText, propertyText, sharedText } from "./texts.js";
 import type { Values } from "./validation.js";
 
 /** The sample that a preview is made of. */
@@ -17,6 +17,8 @@ export interface Sample {
 export interface Preview {
   /** The property below which it stands. */
   readonly below: string;
+  /** The property without which there is nothing to show. */
+  readonly of: string;
   /** Texts by the names that `preview.…` of the shared catalogue has. Throws HeadraceError when there is no result. */
   lines(config: Readonly<Record<string, unknown>>, sample: Sample): Readonly<Record<string, string>>;
 }
@@ -47,6 +49,10 @@ export function openPreview(
     last = values;
     const { config } = readConfig(nodeProperties(declaration), values);
     const now = Date.now();
+    if (config[preview.of] === "") {
+      show(lines, [sharedText("preview.missing", { field: propertyText(node, `${preview.of}.label`) })], true);
+      return;
+    }
     try {
       const found = preview.lines(config, { headers: sampleHeaders(sample.value, now), now });
       const texts = Object.entries(found).map(([name, text]) => `${text}  (${sharedText(`preview.${name}`)})`);

@@ -9,15 +9,18 @@ export interface PromiseLine {
   refresh(values: Values): void;
 }
 
-/** Puts the line below the last of the settings that it hangs on; where it hangs on none, below the first property. */
+/** Puts the line below the last of the settings that it hangs on; where it hangs on none, below all that are not advanced. */
 export function openPromise(
   declaration: EditorDeclaration,
   rowOf: (property: string) => HTMLElement | null,
 ): PromiseLine | undefined {
   if (declaration.durability === undefined) return undefined;
   const settings = durabilityProperties(declaration);
-  const names = Object.keys(nodeProperties(declaration));
-  const below = names.findLast((name) => settings.includes(name)) ?? names[0];
+  const properties = Object.entries(nodeProperties(declaration));
+  const [below] =
+    properties.findLast(([name]) => settings.includes(name)) ??
+    properties.findLast(([, { advanced }]) => !advanced) ??
+    [];
   const row = below === undefined ? null : rowOf(below);
   if (!row) return undefined;
   const { icon, text } = addRow(row);

@@ -42,6 +42,11 @@ export function problemsOf(
     const parameters = { field: label(`${name}.label`), value: String(value) };
     return [new HeadraceError("FLUME_CONFIG_NODE_UNUSABLE", parameters)];
   }
+  // Said once, at the first of them.
+  const missing = declaration.needs?.find(
+    ({ oneOf }) => oneOf[0] === name && oneOf.every((one) => isEmpty(values[one])),
+  );
+  if (missing) return [new HeadraceError(missing.code)];
   return (declaration.limits ?? []).filter((limit) => limit.property === name).flatMap((limit) => aboveLimit(limit));
 
   function aboveLimit({ atMost }: { atMost: string }): HeadraceError[] {
@@ -62,6 +67,10 @@ function chosenNode(value: unknown): unknown {
 function isUsable(id: string): boolean {
   const node = RED.nodes.node(id);
   return node !== null && node.valid !== false && node["d"] !== true;
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || String(value).trim() === "";
 }
 
 function numberAt(property: Property | undefined, value: unknown): number | undefined {

@@ -14,6 +14,7 @@ const HOSTS = { localhost: "this-host", IP: "192.0.2.1", FQDN: "this-host.exampl
 /** The path and name that a sample event would get, by the code that the sink itself runs. */
 export const preview = {
   below: "useLocalTimeStamp",
+  of: "path",
   lines(
     config: Readonly<Record<string, unknown>>,
     { headers, now }: { readonly headers: Headers; readonly now: number },

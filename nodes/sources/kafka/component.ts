@@ -48,6 +48,7 @@ export const component: SourceComponent<typeof properties> = {
   role: "source",
   flumeType: "org.apache.flume.source.kafka.KafkaSource",
   properties,
+  needs: [{ oneOf: ["topics", "topicsRegex"], code: "FLUME_KAFKA_TOPICS_MISSING" }],
   icon: "flume-kafka-source.svg",
   outputs: 1,
   guarantee: "at-least-once",

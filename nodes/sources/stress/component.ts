@@ -10,7 +10,7 @@ const properties = {
   maxTotalEvents: number(-1, { flumeKey: "maxTotalEvents", min: -1, unit: "events" }),
   maxSuccessfulEvents: number(-1, { flumeKey: "maxSuccessfulEvents", min: -1, unit: "events" }),
   /** 0: as fast as the channel takes them. */
-  maxEventsPerSecond: number(0, { flumeKey: "maxEventsPerSecond", max: 1_000_000_000, unit: "events" }),
+  maxEventsPerSecond: number(0, { flumeKey: "maxEventsPerSecond", max: 1_000_000_000, unit: "events/s" }),
   maxInFlight: number(4, { min: 1, max: 1000, advanced: true }),
   ...pollingProperties,
 };
