@@ -86,12 +86,42 @@ for (const version of ["5", "4.1"] as const) {
       await oracle.idle();
     });
 
+    it("behind interceptors that got messages: the event comes again, its neighbours do not", async () => {
+      await deploy("ic", [
+        javascript("n", "return msg;", [["i"]]),
+        core("flume-interceptors", "i", [["f"]], { rules: [{ type: "static", key: "a", value: "b" }] }),
+        javascript("f", failsOnce(bad), [["s"]]),
+      ]);
+      const { written } = await run("ic");
+      assert.equal(Object.keys(written).length, 9);
+      assert.deepEqual(new Set(Object.values(written)), new Set([1]));
+    });
+
     it("a sink that refuses rolls back", async () => {
       await deploy("d", [
         javascript("n", failsOnce(bad, "return { ...msg, payload: 'refuse ' + msg.payload }"), [["s"]]),
       ]);
       const { written } = await run("d");
       assert.equal(Object.keys(written).length, 9);
+    });
+
+    it("a channel that got messages hands its events over again, and forgets them", async () => {
+      await deploy("ch", [
+        javascript("n", "return msg;", [["b"]]),
+        core("flume-memory-channel", "b", [["f"]], { capacity: 1000, transactionCapacity: 100 }),
+        javascript("f", failsOnce(bad), [["s"]]),
+      ]);
+      // The channel in between takes them over.
+      await oracle.feed("ch", { batches: 3, size: 3, drops: true });
+      await oracle.settled("ch", 3);
+      await eventually(async () => {
+        const metrics = await oracle.nodeRed.adminGet<Record<string, Record<string, string>>>("/headrace/metrics");
+        assert.equal(metrics["CHANNEL.b"]?.["EventTakeSuccessCount"], "9");
+        assert.equal(metrics["CHANNEL.b"]["ChannelSize"], "0");
+        return true;
+      });
+      assert.deepEqual(Object.values((await oracle.report()).written), new Array(9).fill(1));
+      await oracle.idle();
     });
 
     it("a Catch path that ends in a sink counts as handled", async () => {

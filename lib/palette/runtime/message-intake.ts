@@ -1,7 +1,7 @@
-import { batchOf } from "../../engine/batch.js";
-import type { Inlet } from "../../engine/contracts.js";
+import { batchOf, type EventBatch } from "../../engine/batch.js";
+import type { Inlet, Route } from "../../engine/contracts.js";
 import { Delivery, expandRoutes, NEVER, routesTo } from "../../engine/delivery.js";
-import { HeadraceError, isHeadraceError } from "../../engine/errors.js";
+import { HeadraceError, isDeliveryError, isHeadraceError } from "../../engine/errors.js";
 import { eventBytes, type FlumeEvent } from "../../engine/event.js";
 import { nextLoopTurn } from "../../engine/turn.js";
 import type { DeployPhase } from "./deploy-phase.js";
@@ -19,6 +19,9 @@ interface Waiting {
   readonly bytes: number;
   readonly done: DoneFunction;
 }
+
+/** Why a message was not accepted, by its place in the batch. */
+type Rejected = (index: number) => Error | undefined;
 
 /**
  * Messages of ordinary nodes on their way into one Flume node. `done()` is called when the event is
@@ -85,10 +88,11 @@ export class MessageIntake {
       const most = Math.min(MOST_IN_BATCH, inlet?.limits.events ?? 1);
       const batch = this.#waiting.splice(0, most);
       this.#underWay = batch.length;
-      const error = await this.#deliver(batch);
+      const rejected = await this.#deliver(batch);
       this.#underWay = 0;
-      for (const { bytes, done } of batch) {
+      for (const [index, { bytes, done }] of batch.entries()) {
         this.#bytes -= bytes;
+        const error = rejected?.(index);
         if (error) done(error);
         else done();
       }
@@ -96,21 +100,38 @@ export class MessageIntake {
     this.#delivering = false;
   }
 
-  async #deliver(waiting: readonly Waiting[]): Promise<Error | undefined> {
+  async #deliver(waiting: readonly Waiting[]): Promise<Rejected | undefined> {
     const batch = batchOf(waiting.map(({ event }) => event));
     for (;;) {
       const inlet = this.#inlet();
+      let routes: readonly Route[] = [];
       try {
         if (!inlet) throw new HeadraceError("FLUME_NO_TARGET");
-        await new Delivery(await expandRoutes(routesTo([inlet], batch))).attempt(NEVER);
+        routes = await expandRoutes(routesTo([inlet], batch));
+        await new Delivery(routes).attempt(NEVER);
         return undefined;
       } catch (error) {
+        const rejected = this.#rejected(error, routes, batch);
         const replaced = isHeadraceError(error) && error.code === "FLUME_STOPPED" && !this.#phase.ending;
-        if (!replaced) return this.#error(error);
+        if (!replaced) return rejected;
         await this.#phase.whenRunning(NEVER);
-        if (this.#inlet() === inlet) return this.#error(error);
+        if (this.#inlet() === inlet) return rejected;
       }
     }
+  }
+
+  /** An inlet that names the events which failed has accepted the others, if each message is one event there. */
+  #rejected(error: unknown, routes: readonly Route[], batch: EventBatch): Rejected {
+    const [route] = routes;
+    const failed = isDeliveryError(error) ? error.failed : undefined;
+    if (!failed || routes.length !== 1 || route?.batch.length !== batch.length) {
+      const all = this.#error(error);
+      return () => all;
+    }
+    return (index) => {
+      const own = failed.get(index);
+      return own && this.#error(own);
+    };
   }
 
   #error(error: unknown): Error {

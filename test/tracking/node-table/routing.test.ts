@@ -245,6 +245,14 @@ const cases: readonly NodeCase[] = [
       core("debug", "d", [], { active: false }),
     ],
   },
+  {
+    name: "interceptors on the way, which get messages and hand events over again",
+    nodes: [
+      change("n", ["i"]),
+      core("flume-interceptors", "i", [["f"]], { rules: [{ type: "static", key: "a", value: "b" }], payload: "text" }),
+      javascript("await new Promise((r) => setTimeout(r, 5)); return { payload: msg.payload };", [["s"]], "f"),
+    ],
+  },
   ...labelled(),
   {
     name: "a legacy node that sends later: best effort, and said so",

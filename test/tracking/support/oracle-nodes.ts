@@ -33,6 +33,7 @@ class OracleChannel implements Channel {
   readonly committed: number[] = [];
   /** Batches whose events need not be written when they are committed: dropped by design. */
   drops = false;
+  #expected: Feed["expected"];
   #queue: { number: number; batch: EventBatch }[] = [];
   #wake: (() => void) | undefined;
   #taken = 0;
@@ -45,8 +46,9 @@ class OracleChannel implements Channel {
     return this.#queue.reduce((size, { batch }) => size + batch.length, 0);
   }
 
-  feed({ batches, size, drops = false, text = "{id}" }: Feed): void {
+  feed({ batches, size, drops = false, text = "{id}", expected }: Feed): void {
     this.drops = drops;
+    this.#expected = expected;
     for (let number = 0; number < batches; number++) {
       const events = Array.from({ length: size }, (_, i) =>
         createEvent(Buffer.from(text.replaceAll("{id}", `${this.id}:${number}:${i}`).replaceAll("{i}", String(i)))),
@@ -54,6 +56,18 @@ class OracleChannel implements Channel {
       this.#queue.push({ number, batch: batchOf(events) });
     }
     this.#wake?.();
+  }
+
+  /** At the commit of an event. */
+  #look(id: string): void {
+    if (!this.#expected) {
+      if (!written.has(id)) this.premature.push(id);
+      return;
+    }
+    for (const [sink, wanted] of Object.entries(this.#expected[id] ?? {})) {
+      const times = sinks.get(sink)?.get(id) ?? 0;
+      if (times < wanted) this.premature.push(`${id}: ${times} of ${wanted} at ${sink}`);
+    }
   }
 
   start = () => Promise.resolve();
@@ -92,9 +106,7 @@ class OracleChannel implements Channel {
         this.#giveBack();
         this.committed.push(next.number);
         if (this.drops) return Promise.resolve();
-        for (const event of next.batch) {
-          for (const id of idsIn(event.body.toString())) if (!written.has(id)) this.premature.push(id);
-        }
+        for (const event of next.batch) for (const id of idsIn(event.body.toString())) this.#look(id);
         return Promise.resolve();
       },
       rollback: () => {

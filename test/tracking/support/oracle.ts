@@ -12,6 +12,8 @@ export interface Feed {
   readonly drops?: boolean;
   /** The body of an event: `{id}` and `{i}` (its place in the batch) are filled in. */
   readonly text?: string;
+  /** How often each event must have been written at each sink when it is committed; once anywhere when absent. */
+  readonly expected?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 /** What another module's hooks do to messages. */

@@ -167,7 +167,8 @@ export class MessageTracker {
     for (const event of events) {
       const { node } = event.source;
       const contact = this.#contacts.get(node);
-      if (!contact) continue;
+      // A Flume node that has had messages hands over events of its own: those are held already.
+      if (!contact || this.#routing.has(event)) continue;
       const found = this.#recordOf(event.msg, contact);
       if (!found) continue;
       const record = contact.joinGroups && guards.joinGroups ? contact.joinGroups.sent(found, event.msg) : found;

@@ -26,6 +26,11 @@ export class RoutingHolds {
     this.#records.hold(record);
   }
 
+  /** Whether `send` has begun for this one. */
+  has(event: SendEvent): boolean {
+    return (event as RoutedEvent)[ROUTED] !== undefined;
+  }
+
   /** The record of an event that is delivered now, held until `release`. */
   delivered(event: SendEvent): EventRecord | undefined {
     const routed = event as RoutedEvent;
