@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { batchOf, type EventBatch } from "../../lib/engine/batch.js";
 import type { Channel, Consumer, Take } from "../../lib/engine/contracts.js";
 import { NEVER } from "../../lib/engine/delivery.js";
+import { isHeadraceError } from "../../lib/engine/errors.js";
 import { copyHeaders, createEvent } from "../../lib/engine/event.js";
 import { bodiesOf, numberBatch, textBatch } from "../support/event-batches.js";
 import { eventually } from "../support/eventually.js";
@@ -64,6 +65,53 @@ export function channelTests(suite: () => SuiteKafka): void {
     await b.commit();
     await eventually(async () => (await suite().committed("flume", topic))[0] === 30, { what: "the last offset" });
     await channel.stop();
+  });
+
+  it("a record that is no event in Flume's format blocks and is told, is dropped, or comes as it is", async () => {
+    const topic = await suite().topic();
+    const producer = suite().kafka.producer();
+    await producer.connect();
+    const good = Buffer.from("000874657374", "hex");
+    await producer.send({ topic, messages: [{ value: good }, { value: "of another program" }, { value: null }] });
+    await producer.disconnect();
+    for (const malformed of ["block", "drop", "raw"] as const) {
+      const context = suite().context();
+      const channel = kafkaChannel(context, { topic, groupId: malformed, malformed, pollTimeout: 50 });
+      await channel.start();
+      const consumer = channel.connect({ id: "x", maxLeases: 2 });
+      if (malformed === "block") {
+        const stop = new AbortController();
+        const takes = [consumer.take(ALL, stop.signal), consumer.take(ALL, stop.signal)];
+        await eventually(() => context.reports.length > 0, { within: 20_000, what: "report" });
+        const [error] = context.reports;
+        assert.ok(isHeadraceError(error));
+        assert.equal(error.code, "FLUME_KAFKA_RECORDS_UNREADABLE");
+        assert.deepEqual([error.parameters["topic"], error.parameters["offset"]], [topic, 1]);
+        // What comes behind it stays where it is.
+        await put(channel, textBatch("later"));
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        stop.abort();
+        assert.deepEqual(await Promise.all(takes), [undefined, undefined]);
+      } else {
+        const bodies: string[] = [];
+        const reasons: (string | undefined)[] = [];
+        while (!bodies.includes("later")) {
+          const taken = await take(consumer);
+          for (const { body, headers } of taken.batch) {
+            bodies.push(body.toString());
+            reasons.push(headers["flume.malformed"]);
+          }
+          await taken.commit();
+        }
+        const raw = malformed === "raw";
+        assert.deepEqual(bodies, raw ? ["test", "of another program", "", "later"] : ["test", "later"]);
+        assert.deepEqual(reasons.map(Boolean), raw ? [false, true, true, false] : [false, false]);
+        assert.equal(context.counters.get("EventDropCount"), raw ? 0 : 2);
+        assert.deepEqual(context.reports.filter(Boolean), []);
+      }
+      await channel.stop();
+      assert.deepEqual(await suite().committed(malformed, topic), [malformed === "block" ? -1 : 4], malformed);
+    }
   });
 
   it("a closed consumer loses its takes to the next one", async () => {

@@ -1,5 +1,6 @@
 import type { ChannelComponent } from "../../../lib/engine/component.js";
 import { boolean, choice, configNode, number, rows, text } from "../../../lib/engine/properties.js";
+import { MALFORMED } from "../../../lib/protocols/kafka/malformed-records.js";
 import { COMPRESSION_NAMES } from "../../../lib/protocols/kafka/records/compression.js";
 import { KafkaChannel } from "./kafka-channel.js";
 
@@ -10,6 +11,10 @@ const properties = {
   topic: text("flume-channel", { flumeKey: "kafka.topic", required: true }),
   groupId: text("flume", { flumeKey: "kafka.consumer.group.id", required: true }),
   parseAsFlumeEvent: boolean(true, { flumeKey: "parseAsFlumeEvent" }),
+  malformed: choice(MALFORMED, "block", {
+    advanced: true,
+    shownWhen: { property: "parseAsFlumeEvent", is: [true] },
+  }),
   autoOffsetReset: choice(["earliest", "latest", "none"], "earliest", { flumeKey: "kafka.consumer.auto.offset.reset" }),
   acks: choice(["0", "1", "all"], "all", { flumeKey: "kafka.producer.acks" }),
   compression: choice(COMPRESSION_NAMES, "none", { flumeKey: "kafka.producer.compression.type" }),

@@ -1,4 +1,5 @@
 import { Admission } from "../../../lib/engine/admission.js";
+import { sleep } from "../../../lib/engine/backoff.js";
 import { type EventBatch, joinBatches } from "../../../lib/engine/batch.js";
 import type { ComponentContext } from "../../../lib/engine/component.js";
 import type { Channel, Consumer, Limits, Prepared, Take } from "../../../lib/engine/contracts.js";
@@ -9,6 +10,7 @@ import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.j
 import { CONSUMER_DEFAULTS, kafkaEngine, PRODUCER_DEFAULTS } from "../../../lib/protocols/kafka/defaults.js";
 import { type PartitionRule, partitionRule } from "../../../lib/protocols/kafka/partition-rule.js";
 import { consumerOverrides, producerOverrides } from "../../../lib/protocols/kafka/pass-through.js";
+import { MalformedRecords } from "../../../lib/protocols/kafka/malformed-records.js";
 import type { KafkaConsumer, KafkaProducer, Polled } from "../../../lib/protocols/kafka/port.js";
 import { type Place, PutOrder } from "../../../lib/protocols/kafka/put-order.js";
 import { RecordEvents, type RecordForm } from "../../../lib/protocols/kafka/record-events.js";
@@ -44,6 +46,7 @@ export class KafkaChannel implements Channel {
   readonly #order = new PutOrder();
   readonly #value: ValueForm;
   readonly #form: RecordForm;
+  readonly #malformed: MalformedRecords | undefined;
   readonly #partition: PartitionRule | undefined;
   readonly #consumers = new Set<KafkaChannelConsumer>();
   readonly #committing = new Set<Promise<void>>();
@@ -63,6 +66,7 @@ export class KafkaChannel implements Channel {
     });
     this.#value = parseAsFlumeEvent ? FLUME_EVENT_VALUE : BODY_VALUE;
     this.#form = parseAsFlumeEvent ? FLUME_EVENT_FORM : RAW_FORM;
+    this.#malformed = parseAsFlumeEvent ? new MalformedRecords(settings.malformed, context) : undefined;
     this.#partition = partitionRule(settings.defaultPartitionId, settings.partitionIdHeader);
     context.counters.gauge("KafkaPartitionCount", () => this.#consumer?.partitions ?? 0);
     context.counters.gauge("KafkaLag", () => this.#consumer?.lag ?? 0);
@@ -227,12 +231,32 @@ export class KafkaChannel implements Channel {
 
   async #take(max: Limits, signal: AbortSignal): Promise<KafkaTake | undefined> {
     const { counters } = this.#context;
+    // Behind what waits for a person nothing is taken: a crash would repeat all of it.
+    while (this.#malformed?.waits && !signal.aborted) await sleep(this.#settings.pollTimeout, signal);
     const begun = performance.now();
     const polled = await this.#consumer?.poll(max, this.#settings.pollTimeout, signal);
     counters.add("KafkaEventGetTimer", Math.round(performance.now() - begun));
     if (!polled) return undefined;
-    counters.add("EventTakeAttemptCount", polled.events);
-    return new KafkaTake(polled, this.#form, counters, (committed) => this.#commit(committed));
+    const batch = await this.#events(polled, signal);
+    if (batch.length === 0) {
+      if (signal.aborted) polled.giveBack();
+      // All of it was dropped.
+      else if (!polled.lost.aborted) await this.#commit(polled.done());
+      return undefined;
+    }
+    counters.add("EventTakeAttemptCount", batch.length);
+    return new KafkaTake(polled, batch, counters, (committed) => this.#commit(committed));
+  }
+
+  async #events({ pieces, lost }: Polled, signal: AbortSignal): Promise<EventBatch> {
+    const malformed = this.#malformed;
+    if (!malformed) return joinBatches(pieces.map((piece) => new RecordEvents(piece, this.#form)));
+    const batches: EventBatch[] = [];
+    for (const piece of pieces) {
+      const good = await malformed.sift(piece, lost, signal);
+      for (const records of good) batches.push(new RecordEvents(piece, this.#form, records));
+    }
+    return joinBatches(batches);
   }
 
   /** Waits while too many are on their way. What goes wrong with one that nobody waits for is reported. */
@@ -331,14 +355,14 @@ class KafkaTake implements Take {
 
   constructor(
     polled: Polled,
-    form: RecordForm,
+    batch: EventBatch,
     counters: ComponentContext["counters"],
     commit: (committed: Promise<void>) => Promise<void>,
   ) {
     this.#polled = polled;
     this.#commit = commit;
     this.#counters = counters;
-    this.batch = joinBatches(polled.pieces.map((piece) => new RecordEvents(piece, form)));
+    this.batch = batch;
   }
 
   get lost(): AbortSignal {

@@ -1,5 +1,5 @@
 import { copyHeaders, createEvent } from "../../../lib/engine/event.js";
-import { readFlumeEvent } from "../../../lib/formats/flume-avro-event.js";
+import { flumeEventIn } from "../../../lib/protocols/kafka/malformed-records.js";
 import type { RecordForm } from "../../../lib/protocols/kafka/record-events.js";
 
 const KEY_HEADER = "key";
@@ -20,7 +20,7 @@ export const RAW_FORM: RecordForm = {
 
 export const FLUME_EVENT_FORM: RecordForm = {
   event(records, index) {
-    const event = readFlumeEvent(records.value(index) ?? EMPTY);
+    const event = flumeEventIn(records, index);
     const key = records.key(index);
     if (!key) return event;
     const headers = copyHeaders(event.headers);

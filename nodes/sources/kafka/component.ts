@@ -1,6 +1,7 @@
 import type { SourceComponent } from "../../../lib/engine/component.js";
 import { pollingProperties } from "../../../lib/engine/polling.js";
 import { boolean, choice, configNode, number, rows, text } from "../../../lib/engine/properties.js";
+import { MALFORMED } from "../../../lib/protocols/kafka/malformed-records.js";
 import { KafkaSource } from "./kafka-source.js";
 
 const properties = {
@@ -14,8 +15,7 @@ const properties = {
   batchSize: number(1000, { flumeKey: "batchSize", min: 1, max: 1_000_000, unit: "events" }),
   batchDurationMillis: number(1000, { flumeKey: "batchDurationMillis", min: 1, max: 86_400_000, unit: "ms" }),
   useFlumeEventFormat: boolean(false, { flumeKey: "useFlumeEventFormat" }),
-  /** A record that is no event in Flume's format: wait for a person, as Flume does; leave it out; or take it as it is. */
-  malformed: choice(["block", "drop", "raw"], "block", {
+  malformed: choice(MALFORMED, "block", {
     advanced: true,
     shownWhen: { property: "useFlumeEventFormat", is: [true] },
   }),

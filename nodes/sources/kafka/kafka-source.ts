@@ -8,10 +8,11 @@ import { nextLoopTurn, turnIsOver } from "../../../lib/engine/turn.js";
 import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
 import { CONSUMER_DEFAULTS, kafkaEngine } from "../../../lib/protocols/kafka/defaults.js";
 import { consumerOverrides } from "../../../lib/protocols/kafka/pass-through.js";
-import type { KafkaConsumer, Polled, PolledPiece } from "../../../lib/protocols/kafka/port.js";
+import { MalformedRecords } from "../../../lib/protocols/kafka/malformed-records.js";
+import type { KafkaConsumer, Polled } from "../../../lib/protocols/kafka/port.js";
 import { type RecordForm, RecordEvents } from "../../../lib/protocols/kafka/record-events.js";
 import type { KafkaSourceSettings } from "./component.js";
-import { firstMalformed, malformation, sourceForm } from "./record-headers.js";
+import { sourceForm } from "./record-headers.js";
 
 /** How long a stop waits for deliveries under way and their commits, in milliseconds. */
 const CLOSE_WAIT = 2_000;
@@ -31,6 +32,7 @@ export class KafkaSource implements Source {
   readonly #settings: KafkaSourceSettings;
   readonly #context: ComponentContext;
   readonly #form: RecordForm;
+  readonly #malformed: MalformedRecords | undefined;
   #consumer: KafkaConsumer | undefined;
   #stop = new AbortController();
   #running: Promise<void> | undefined;
@@ -41,6 +43,7 @@ export class KafkaSource implements Source {
     this.#settings = settings;
     this.#context = context;
     this.#form = sourceForm(settings);
+    this.#malformed = settings.useFlumeEventFormat ? new MalformedRecords(settings.malformed, context) : undefined;
     context.counters.gauge("KafkaPartitionCount", () => this.#consumer?.partitions ?? 0);
     context.counters.gauge("KafkaLag", () => this.#consumer?.lag ?? 0);
   }
@@ -143,34 +146,12 @@ export class KafkaSource implements Source {
     const { lost } = polled[0] as Polled;
     const batches: EventBatch[] = [];
     for (const { pieces } of polled) {
-      for (const piece of pieces) batches.push(await this.#events(piece, lost, signal));
+      for (const piece of pieces) {
+        const good = this.#malformed ? await this.#malformed.sift(piece, lost, signal) : [piece.records];
+        for (const records of good) batches.push(new RecordEvents(piece, this.#form, records));
+      }
     }
     return { number: this.#parcels++, polled, batches: [joinBatches(batches)], lost };
-  }
-
-  async #events(piece: PolledPiece, lost: AbortSignal, signal: AbortSignal): Promise<EventBatch> {
-    const { useFlumeEventFormat, malformed } = this.#settings;
-    if (!useFlumeEventFormat || malformed === "raw") return new RecordEvents(piece, this.#form);
-    const first = firstMalformed(piece);
-    if (first < 0) return new RecordEvents(piece, this.#form);
-    const { topic, partition, records } = piece;
-    const reason = malformation(records, first) ?? "";
-    this.#context.counters.add("EventReadFail");
-    this.#context.report(
-      new HeadraceError("FLUME_KAFKA_RECORDS_UNREADABLE", { topic, partition, offset: records.offset(first), reason }),
-    );
-    // Nothing behind it is read until a person has decided; the partition may still go to somebody else.
-    while (malformed === "block" && !signal.aborted && !lost.aborted)
-      await sleep(1_000, AbortSignal.any([signal, lost]));
-    const good: EventBatch[] = [];
-    let dropped = 0;
-    for (let i = 0; i < records.length; i++) {
-      if (malformation(records, i) === undefined)
-        good.push(new RecordEvents(piece, this.#form, records.slice(i, i + 1)));
-      else dropped++;
-    }
-    this.#context.counters.add("EventDropCount", dropped);
-    return joinBatches(good);
   }
 
   /** Delivers again what was not accepted, in order, each after its wait. */
