@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
-import { spawnSync } from "node:child_process";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { batchOf } from "../../lib/engine/batch.js";
@@ -10,6 +10,7 @@ import { HEADER_BYTES } from "../../nodes/channels/file/record.js";
 import { DATA_START } from "../../nodes/channels/file/segment.js";
 import { events, openChannel, put } from "../channels/file/support/channels.js";
 import { node24 } from "../support/machine.js";
+import { skip } from "../support/skip.js";
 import { useTempDir } from "../support/temp-dir.js";
 
 const headrace = join(__dirname, "..", "..", "lib", "agent", "headrace.js");
@@ -86,9 +87,12 @@ describe("headrace channel", function () {
     assert.equal(status, 1);
     assert.match(out, /damaged at 4096, \d+ bytes, 2 events/);
     assert.deepEqual(await readdir(dir().file("data")), before);
+    await rm(dir().file("checkpoint", "checkpoint"));
+    const inspected = run("channel", "inspect", dir().path);
+    assert.deepEqual([inspected.status, /damaged at 4096, \d+ bytes, 2 events/.test(inspected.out)], [1, true]);
     const repaired = run("channel", "repair", dir().path);
     assert.equal(repaired.status, 1);
-    assert.match(repaired.out, /3 events waiting; 1 parts set aside/);
+    assert.match(repaired.out, /3 events waiting; 1 part set aside/);
     assert.equal((await readdir(dir().file("data", "set-aside"))).length, 1);
     assert.deepEqual(lines(run("channel", "export", dir().path).out), waiting.slice(2));
   });
@@ -176,11 +180,14 @@ describe("headrace channel", function () {
     await put(channel, events(0, 3));
     await channel.stop();
     const before = await readdir(dir().file("data"));
-    for (const command of ["inspect", "verify", "repair", "export", "drain"]) {
+    for (const command of ["repair", "export", "drain"]) {
       const { status, errors } = run("channel", command, dir().path);
       assert.equal(status, 4, command);
       assert.match(errors, /"one".*\n.*\[FLUME_FILE_CHANNEL_KEY_MISSING\]/, command);
     }
+    // What is in it, and whether it is sound, shows without a key.
+    assert.match(run("channel", "inspect", dir().path).out, /^3 events in 1 transaction\n[^]*, key one\n/);
+    assert.deepEqual(run("channel", "verify", dir().path).status, 0);
     assert.deepEqual(await readdir(dir().file("data")), before);
     assert.equal(lines(run("channel", "export", dir().path, "--keys", keys).out).length, 3);
     assert.equal(run("channel", "drain", dir().path, "--keys", keys).status, 0);
@@ -201,6 +208,56 @@ describe("headrace channel", function () {
       assert.match(errors, /\[FLUME_FILE_CHANNEL_NEWER\]/, command);
     }
     assert.deepEqual(await readFile(path), page);
+  });
+
+  it("looks at a copy on a disk that takes no writes", async function () {
+    await channelWithEvents();
+    const mount = (...args: string[]) => execFileSync("mount", args, { stdio: "ignore" });
+    const folder = dir().file("copy");
+    await mkdir(folder);
+    try {
+      mount("-t", "tmpfs", "-o", "size=24m", "tmpfs", folder);
+    } catch {
+      skip(this, "mounting a tmpfs needs root");
+    }
+    try {
+      for (const name of ["data", "checkpoint"]) await cp(dir().file(name), join(folder, name), { recursive: true });
+      mount("-o", "remount,ro", folder);
+      assert.match(run("channel", "inspect", folder).out, /^5 events in 3 transactions/);
+      assert.equal(run("channel", "verify", folder).status, 0);
+      assert.deepEqual(lines(run("channel", "export", folder).out), waiting);
+      for (const command of ["repair", "drain"]) {
+        const { status, errors } = run("channel", command, folder);
+        assert.equal(status, 4, command);
+        assert.match(errors, /EROFS.*\n.*\[FLUME_/, command);
+      }
+    } finally {
+      execFileSync("umount", [folder]);
+    }
+  });
+
+  it("takes no part of a channel for the whole", async () => {
+    const data = [dir().file("a"), dir().file("b")];
+    const { channel } = await openChannel(dir().path, { directories: data });
+    for (let i = 0; i < 40; i++) await put(channel, events(i * 100, 100, 1000));
+    await channel.stop();
+    for (const directory of data) {
+      const before = await readdir(directory);
+      for (const command of ["repair", "drain"]) {
+        const { status, errors } = run("channel", command, directory);
+        assert.equal(status, 4, command);
+        assert.match(errors, /\/[ab]\.\n.*\[FLUME_FILE_CHANNEL_INCOMPLETE\]/, command);
+      }
+      for (const command of ["inspect", "verify", "export"]) {
+        const output = command === "export" ? ["--output", `${directory}.jsonl`] : [];
+        const { status, errors } = run("channel", command, directory, ...output);
+        assert.equal(status, 1, command);
+        assert.match(errors, /\[FLUME_FILE_CHANNEL_INCOMPLETE\]/, command);
+      }
+      assert.deepEqual(await readdir(directory), before);
+    }
+    assert.equal(lines(run("channel", "drain", ...data, "--output", dir().file("all")).out).length, 0);
+    assert.equal(lines(await readFile(dir().file("all"), "utf8")).length, 4000);
   });
 
   it("keeps its hands off a channel that runs", async () => {

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { errorText, isHeadraceError, reasonOf } from "../../engine/errors.js";
+import { errorText, HeadraceError, isHeadraceError, reasonOf } from "../../engine/errors.js";
 import { EXIT } from "../exit-codes.js";
 import { drainChannel } from "./drain.js";
 import { exportChannel } from "./export.js";
@@ -16,13 +16,21 @@ export interface ChannelOptions {
 }
 
 const subcommands: Readonly<
-  Record<string, { about: string; run(storage: Storage, options: ChannelOptions): Promise<number> }>
+  Record<string, { about: string; changes: boolean; run(storage: Storage, options: ChannelOptions): Promise<number> }>
 > = {
-  inspect: { about: "what is in it: files, events, keys", run: inspectChannel },
-  verify: { about: "reads everything and changes nothing; 1 when something is damaged", run: verifyChannel },
-  repair: { about: "sets damaged bytes aside, as a start would; 1 when events were lost", run: repairChannel },
-  export: { about: "writes its events out and leaves them in it", run: exportChannel },
-  drain: { about: "writes its events out and takes them", run: drainChannel },
+  inspect: { about: "what is in it: files, events, keys", changes: false, run: inspectChannel },
+  verify: {
+    about: "reads everything and changes nothing; 1 when something is damaged",
+    changes: false,
+    run: verifyChannel,
+  },
+  repair: {
+    about: "sets damaged bytes aside, as a start would; 1 when events were lost",
+    changes: true,
+    run: repairChannel,
+  },
+  export: { about: "writes its events out and leaves them in it", changes: false, run: exportChannel },
+  drain: { about: "writes its events out and takes them", changes: true, run: drainChannel },
 };
 
 /** `headrace channel …`: on the directory of a stopped channel. */
@@ -42,13 +50,25 @@ export async function channelCommand(args: readonly string[]): Promise<number> {
   if (!subcommand || directories.length === 0 || (format !== "json" && format !== "avro")) return help(EXIT.usage);
   try {
     const storage = await findStorage(directories, values.checkpoint, values.keys);
-    return await subcommand.run(storage, { json: values.json, format, output: values.output });
+    const incomplete =
+      storage.missing.length > 0 &&
+      new HeadraceError("FLUME_FILE_CHANNEL_INCOMPLETE", { missing: storage.missing.join(", ") });
+    // What would be done to a part is done to the whole: events of the other part would count as gone.
+    if (incomplete && subcommand.changes) throw incomplete;
+    const code = await subcommand.run(storage, { json: values.json, format, output: values.output });
+    if (!incomplete) return code;
+    tell(incomplete);
+    return code || EXIT.found;
   } catch (error) {
     if (!isHeadraceError(error)) throw error;
-    const { message, next } = errorText(error);
-    console.error(`${message}\n${next} [${error.code}]`);
+    tell(error);
     return error.code === "FLUME_FILE_CHANNEL_IN_USE" ? EXIT.inUse : EXIT.failed;
   }
+}
+
+function tell(error: HeadraceError): void {
+  const { message, next } = errorText(error);
+  console.error(`${message}\n${next} [${error.code}]`);
 }
 
 function parse(args: readonly string[]) {
@@ -71,9 +91,10 @@ function help(code: number): number {
   tell("headrace channel COMMAND DIRECTORY…   on the directories of a stopped file channel\n");
   for (const [name, { about }] of Object.entries(subcommands)) tell(`  ${name.padEnd(10)}${about}`);
   tell(`
-DIRECTORY is the channel's folder (with data/ in it), or its data directories.
+DIRECTORY is the channel's folder (with data/ in it), or all of its data directories.
   --checkpoint DIR   the checkpoint directory, if it is elsewhere
-  --keys FILE        keys of an encrypted channel, lines of name=key; only its owner may read it
+  --keys FILE        keys of an encrypted channel, lines of name=key; only its owner may read it.
+                     inspect and verify need none
   --json             inspect and verify answer in JSON
   --format FORMAT    export and drain write json (a line for each event, default) or avro (a container file)
   --output FILE      where export and drain write; standard output otherwise

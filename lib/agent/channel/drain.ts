@@ -1,7 +1,7 @@
 import { batchOfPieces } from "../../engine/event-queue.js";
 import { EXIT } from "../exit-codes.js";
 import type { ChannelOptions } from "./channel-command.js";
-import { damageLine, losesEvents } from "./damage-report.js";
+import { counted, damageLine, losesEvents } from "./damage-report.js";
 import { eventOutput } from "./event-output.js";
 import { openLog } from "./open-log.js";
 import { owned, type Storage } from "./storage.js";
@@ -11,8 +11,8 @@ const TAKE = { events: 10_000, bytes: 16 * 1024 * 1024 };
 
 /** Writes every event that waits, in order, and takes it once it is safe where it was written. */
 export async function drainChannel(storage: Storage, { format, output }: ChannelOptions): Promise<number> {
-  return owned(storage, async () => {
-    const opened = await openLog(storage, false);
+  return owned(storage, "change", async (fileSystem) => {
+    const opened = await openLog(storage, fileSystem, false);
     const { log, damage, events } = opened;
     const out = await eventOutput(format, output).catch(async (error: unknown) => {
       await log.close(true);
@@ -37,7 +37,7 @@ export async function drainChannel(storage: Storage, { format, output }: Channel
       await log.close(true);
     }
     for (const part of damage) console.error(damageLine(part));
-    console.error(`${written} events written and taken`);
+    console.error(`${counted(written, "event")} written and taken`);
     return damage.some(losesEvents) || opened.lost > 0 ? EXIT.found : EXIT.well;
   });
 }

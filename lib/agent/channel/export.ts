@@ -4,7 +4,7 @@ import { SegmentReader } from "../../../nodes/channels/file/segment-reader.js";
 import { joinBatches } from "../../engine/batch.js";
 import { EXIT } from "../exit-codes.js";
 import type { ChannelOptions } from "./channel-command.js";
-import { damageLine, losesEvents } from "./damage-report.js";
+import { counted, damageLine, losesEvents } from "./damage-report.js";
 import { eventOutput } from "./event-output.js";
 import { owned, readStorage, type Storage } from "./storage.js";
 
@@ -13,7 +13,7 @@ const RUN_BYTES = 1024 * 1024;
 
 /** Writes every event that waits, in order, and changes nothing. */
 export async function exportChannel(storage: Storage, { format, output }: ChannelOptions): Promise<number> {
-  return owned(storage, async () => {
+  return owned(storage, "read", async () => {
     const { entries, segments, damage } = await readStorage(storage, { withCheckpoint: false });
     const reader = new SegmentReader(realFileSystem, (id) => segments.find((segment) => segment.id === id));
     const out = await eventOutput(format, output);
@@ -28,7 +28,7 @@ export async function exportChannel(storage: Storage, { format, output }: Channe
     await out.close();
     await reader.close();
     for (const part of damage) console.error(damageLine(part));
-    console.error(`${written} events written`);
+    console.error(`${counted(written, "event")} written`);
     return damage.some(losesEvents) || written < entries.events ? EXIT.found : EXIT.well;
   });
 }

@@ -1,6 +1,6 @@
 import { FileLog } from "../../../nodes/channels/file/file-log.js";
 import type { Damage } from "../../../nodes/channels/file/recovery.js";
-import { realFileSystem } from "../../../nodes/channels/file/file-system.js";
+import type { FileSystem } from "../../../nodes/channels/file/file-system.js";
 import { LARGEST_SIZE } from "../../../nodes/channels/file/segment-store.js";
 import type { HeadraceError } from "../../engine/errors.js";
 import type { Storage } from "./storage.js";
@@ -16,15 +16,15 @@ export interface OpenedLog {
 }
 
 /** Opens a log as a channel does, which mends it. `fromScratch`: reads everything, whatever a checkpoint says. */
-export async function openLog(storage: Storage, fromScratch: boolean): Promise<OpenedLog> {
+export async function openLog(storage: Storage, fileSystem: FileSystem, fromScratch: boolean): Promise<OpenedLog> {
   let wake: () => void = () => undefined;
   const trouble: { error?: HeadraceError | undefined } = {};
   const throwTrouble = () => {
     if (trouble.error) throw trouble.error;
   };
   let lost = 0;
-  if (fromScratch) await realFileSystem.remove(`${storage.checkpointDirectory}/checkpoint`);
-  await realFileSystem.makeDirectory(storage.checkpointDirectory);
+  if (fromScratch) await fileSystem.remove(`${storage.checkpointDirectory}/checkpoint`);
+  await fileSystem.makeDirectory(storage.checkpointDirectory);
   const { log, damage, events } = await FileLog.open(
     {
       directories: storage.directories,
@@ -48,6 +48,7 @@ export async function openLog(storage: Storage, fromScratch: boolean): Promise<O
         wake();
       },
     },
+    { fileSystem },
   );
   return {
     log,

@@ -1,16 +1,16 @@
 import { EXIT } from "../exit-codes.js";
-import { damageLine, losesEvents } from "./damage-report.js";
+import { counted, damageLine, losesEvents } from "./damage-report.js";
 import { openLog } from "./open-log.js";
 import { owned, type Storage } from "./storage.js";
 
 /** What a start would do, with a look at everything. */
 export async function repairChannel(storage: Storage): Promise<number> {
-  return owned(storage, async () => {
-    const { log, damage, events } = await openLog(storage, true);
+  return owned(storage, "change", async (fileSystem) => {
+    const { log, damage, events } = await openLog(storage, fileSystem, true);
     await log.close(true);
     for (const part of damage) console.log(damageLine(part));
     console.log(
-      `${events} events waiting; ${damage.length === 0 ? "nothing to repair" : `${damage.length} parts set aside`}`,
+      `${counted(events, "event")} waiting; ${damage.length === 0 ? "nothing to repair" : `${counted(damage.length, "part")} set aside`}`,
     );
     return damage.some(losesEvents) ? EXIT.found : EXIT.well;
   });

@@ -1,10 +1,12 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type DirectoryLock, lockDirectory } from "../../../nodes/channels/file/directory-lock.js";
+import { missingFrom } from "../../../nodes/channels/file/directory-set.js";
 import type { KeyRing } from "../../../nodes/channels/file/encryption.js";
 import { loadKeys } from "../../../nodes/channels/file/encryption-keys.js";
 import { noFailpoint } from "../../../nodes/channels/file/failpoints.js";
-import { realFileSystem } from "../../../nodes/channels/file/file-system.js";
+import { type FileSystem, realFileSystem } from "../../../nodes/channels/file/file-system.js";
+import { ownedFileSystem } from "../../../nodes/channels/file/owned-file-system.js";
 import { isSpareName, segmentId } from "../../../nodes/channels/file/segment.js";
 import { type Recovered, recover, type RecoverySettings } from "../../../nodes/channels/file/recovery.js";
 import { HeadraceError, isHeadraceError, reasonOf } from "../../engine/errors.js";
@@ -14,6 +16,8 @@ export interface Storage {
   readonly directories: readonly string[];
   readonly checkpointDirectory: string;
   readonly keys: KeyRing | undefined;
+  /** Data directories of the same channel that are not among them. */
+  readonly missing: readonly string[];
 }
 
 /** `given`: the folder of a channel, with `data` and `checkpoint` in it, or its data directories. */
@@ -33,10 +37,12 @@ export async function findStorage(
   }
   await checkForChannel(directories);
   const beside = join(dirname(directories[0] as string), "checkpoint");
+  const checkpointDirectory = checkpoint === undefined ? beside : resolve(checkpoint);
   return {
     directories,
-    checkpointDirectory: checkpoint === undefined ? beside : resolve(checkpoint),
+    checkpointDirectory,
     keys: keyFile === undefined ? undefined : await loadKeys({ active: "", secret: "", file: keyFile }),
+    missing: await missingFrom(realFileSystem, directories, checkpointDirectory),
   };
 }
 
@@ -47,22 +53,31 @@ async function checkForChannel(directories: readonly string[]): Promise<void> {
   throw new HeadraceError("FLUME_FILE_CHANNEL_NONE", { directory: directories.join(", ") });
 }
 
-/** Runs `work` while no channel can open the directories. */
-export async function owned<T>(storage: Storage, work: () => Promise<T>): Promise<T> {
+/** Runs `work` while no channel can open the directories; it gets a file system that changes nothing once one has. */
+export async function owned<T>(
+  storage: Storage,
+  how: "read" | "change",
+  work: (fileSystem: FileSystem) => Promise<T>,
+): Promise<T> {
   const locks: DirectoryLock[] = [];
   try {
-    for (const directory of storage.directories) locks.push(await lock(directory));
-    return await work();
+    for (const directory of storage.directories) {
+      const lock = await own(directory, how);
+      if (lock) locks.push(lock);
+    }
+    return await work(ownedFileSystem(realFileSystem, locks));
   } finally {
     for (const lock of locks) await lock.release();
   }
 }
 
-async function lock(directory: string): Promise<DirectoryLock> {
+/** Undefined where somebody looks at a copy on a disk on which nobody can change anything. */
+async function own(directory: string, how: "read" | "change"): Promise<DirectoryLock | undefined> {
   try {
     return await lockDirectory(directory);
   } catch (error) {
     if (isHeadraceError(error)) throw error;
+    if (how === "read" && (error as NodeJS.ErrnoException).code === "EROFS") return undefined;
     throw new HeadraceError("FLUME_DIRECTORY_UNUSABLE", { directory, reason: reasonOf(error) }, error);
   }
 }

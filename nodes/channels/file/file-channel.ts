@@ -13,6 +13,7 @@ import {
 } from "../../../lib/engine/errors.js";
 import { QueueConsumer } from "../../../lib/engine/queue-consumer.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
+import { directorySet } from "./directory-set.js";
 import type { KeyRing } from "./encryption.js";
 import { FileLog, type LogSettings, type LogSurroundings } from "./file-log.js";
 import { realFileSystem } from "./file-system.js";
@@ -25,7 +26,7 @@ const MOST_TRANSACTION_BYTES = 256 * 1024 * 1024;
 /** Milliseconds between attempts to open directories again that another owns. */
 const REOPEN_EVERY = 3000;
 
-export interface FileChannelSettings extends Omit<LogSettings, "keys"> {
+export interface FileChannelSettings extends Omit<LogSettings, "keys" | "leaving"> {
   /** Read at each start: they may come from a file. */
   readonly keys: () => Promise<KeyRing | undefined>;
   readonly capacity: number;
@@ -197,8 +198,12 @@ export class FileChannel implements Channel {
     const fileSystem = ownedFileSystem(this.#given.fileSystem ?? realFileSystem, locks);
     try {
       for (const directory of all) locks.push(await this.#own(directory, onLost));
+      const set = await directorySet(fileSystem, directories, checkpointDirectory);
+      const { leaving } = set;
+      for (const directory of leaving) locks.push(await this.#own(directory, onLost));
+      await set.store();
       const { log, damage, events } = await FileLog.open(
-        { ...settings, keys: await settings.keys() },
+        { ...settings, leaving, keys: await settings.keys() },
         {
           more: () => this.#wake(),
           lost: (count, where) => this.#lost(count, where),

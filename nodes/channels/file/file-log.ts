@@ -21,6 +21,8 @@ import { StoredQueue, type StoredSlot } from "./stored-queue.js";
 
 export interface LogSettings {
   readonly directories: readonly string[];
+  /** What they hold still goes out; nothing is put there any more. */
+  readonly leaving?: readonly string[];
   readonly checkpointDirectory: string;
   readonly backupDirectory: string | undefined;
   readonly compressBackup: boolean;
@@ -114,7 +116,7 @@ export class FileLog {
   ): Promise<{ log: FileLog; damage: readonly Damage[]; events: number; fromCheckpoint: boolean }> {
     const recovered = await recover({
       fileSystem: given.fileSystem ?? realFileSystem,
-      directories: settings.directories,
+      directories: [...settings.directories, ...(settings.leaving ?? [])],
       checkpointDirectories: [
         settings.checkpointDirectory,
         ...(settings.backupDirectory ? [settings.backupDirectory] : []),

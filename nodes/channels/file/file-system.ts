@@ -1,5 +1,6 @@
 import { close, constants, fdatasync, fstat, ftruncate, open, read, write } from "node:fs";
-import { mkdir, open as openHandle, readdir, rename, statfs, unlink } from "node:fs/promises";
+import { mkdir, open as openHandle, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { blockingWork } from "../../../lib/engine/blocking-work.js";
 
 /** Only the owner reads what is queued: events may hold anything. */
@@ -35,6 +36,8 @@ export interface FileSystem {
   syncDirectory(directory: string): Promise<void>;
   /** Bytes that this user may still write. */
   freeBytes(directory: string): Promise<number>;
+  /** How many disks are mounted one upon the other from the root to `directory`, or to as much of it as there is. */
+  mountsAbove(directory: string): Promise<number>;
 }
 
 const FLAGS = {
@@ -77,6 +80,15 @@ export const realFileSystem: FileSystem = {
     blockingWork(async () => {
       const { bavail, bsize } = await statfs(directory);
       return bavail * bsize;
+    }),
+  mountsAbove: (directory) =>
+    blockingWork(async () => {
+      const devices: number[] = [];
+      for (let each = resolve(directory); ; each = dirname(each)) {
+        const found = await stat(each).catch(() => undefined);
+        if (found && found.dev !== devices.at(-1)) devices.push(found.dev);
+        if (each === dirname(each)) return devices.length - 1;
+      }
     }),
 };
 

@@ -35,6 +35,7 @@ export function ownedFileSystem(inner: FileSystem, locks: readonly DirectoryLock
     },
     syncDirectory: (directory) => inner.syncDirectory(directory),
     freeBytes: (directory) => inner.freeBytes(directory),
+    mountsAbove: (directory) => inner.mountsAbove(directory),
   };
 }
 

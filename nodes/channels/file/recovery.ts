@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { HeadraceError } from "../../../lib/engine/errors.js";
 import { nextLoopTurn, turnIsOver } from "../../../lib/engine/turn.js";
 import { type Checkpoint, type KnownSegment, loadCheckpoint } from "./checkpoint.js";
-import type { KeyRing } from "./encryption.js";
+import { cipherFor, type KeyRing } from "./encryption.js";
 import { EntryQueue } from "./entry-queue.js";
 import type { AtFailpoint } from "./failpoints.js";
 import type { FileSystem, StoredFile } from "./file-system.js";
@@ -167,8 +167,11 @@ async function findFiles(settings: RecoverySettings, damage: Damage[]): Promise<
         if (header && "version" in header) {
           throw new HeadraceError("FLUME_FILE_CHANNEL_NEWER", { file: path, version: header.version });
         }
-        if (header && header.id === number) files.segments.push(new Segment(directory, header, size, keys));
-        else if (header) {
+        if (header && header.id === number) {
+          // Who is to read its events must have the key; without it nothing is touched.
+          if (!readOnly) cipherFor(header, keys);
+          files.segments.push(new Segment(directory, header, size, keys));
+        } else if (header) {
           // It was being made into another segment when the power went: nothing was put into that yet.
           const spare = spareName(number);
           if (!readOnly) await fileSystem.rename(path, join(directory, spare));

@@ -42,6 +42,7 @@ export interface StoreSettings {
 export class SegmentStore {
   readonly #settings: StoreSettings;
   readonly #spares: SpareFile[];
+  readonly #unwanted: SpareFile[];
   /** Oldest first; the active one is not among them. */
   readonly sealed: Segment[];
   #active: Segment | undefined;
@@ -56,7 +57,9 @@ export class SegmentStore {
   constructor(settings: StoreSettings, recovered: { segments: Segment[]; spares: SpareFile[]; lastId: number }) {
     this.#settings = settings;
     this.sealed = recovered.segments;
-    this.#spares = recovered.spares;
+    const wanted = ({ directory }: SpareFile) => settings.directories.includes(directory);
+    this.#spares = recovered.spares.filter(wanted);
+    this.#unwanted = recovered.spares.filter((spare) => !wanted(spare));
     this.#lastId = recovered.lastId;
     this.#size = Math.min(FIRST_SIZE, settings.largestSegment);
   }
@@ -75,6 +78,10 @@ export class SegmentStore {
   async open(): Promise<void> {
     this.#active = await this.#make(0).catch(() => this.#make(0, EMERGENCY_SIZE));
     this.#prepareAhead();
+    // Where nothing is put any more nothing is kept ready: a directory is left once it is empty.
+    for (const { directory, name } of this.#unwanted.splice(0)) {
+      await this.#settings.fileSystem.remove(join(directory, name)).catch(() => undefined);
+    }
   }
 
   /** A new active segment with room for a record of `bytes`. The old one must have been synced, or be suspect. */
@@ -230,7 +237,10 @@ export class SegmentStore {
 
   async #recycle(segment: Segment): Promise<void> {
     const { fileSystem, at } = this.#settings;
-    const keep = this.#spares.length < MOST_SPARES && segment.size >= Math.min(FIRST_SIZE, this.#size);
+    const keep =
+      this.#spares.length < MOST_SPARES &&
+      segment.size >= Math.min(FIRST_SIZE, this.#size) &&
+      this.#settings.directories.includes(segment.directory);
     try {
       if (keep) {
         const name = spareName(segment.id);

@@ -123,7 +123,8 @@ export class Segment {
   readonly id: number;
   readonly directory: string;
   readonly header: SegmentHeader;
-  readonly cipher: RecordCipher | undefined;
+  readonly #ring: KeyRing | undefined;
+  #cipher: { readonly is: RecordCipher | undefined } | undefined;
   /** Open while records are appended. */
   file: StoredFile | undefined;
   /** Of the file, as allocated. */
@@ -139,13 +140,18 @@ export class Segment {
   /** A write or sync failed: nothing behind `published` may be trusted, nothing more is appended. */
   suspect = false;
 
-  /** @throws when it is encrypted with a key that `ring` lacks. */
   constructor(directory: string, header: SegmentHeader, size: number, ring: KeyRing | undefined) {
     this.id = header.id;
     this.directory = directory;
     this.header = header;
     this.size = size;
-    this.cipher = cipherFor(header, ring);
+    this.#ring = ring;
+  }
+
+  /** @throws when it is encrypted with a key that was not given; looking at its records needs none. */
+  get cipher(): RecordCipher | undefined {
+    this.#cipher ??= { is: cipherFor(this.header, this.#ring) };
+    return this.#cipher.is;
   }
 
   get path(): string {

@@ -196,7 +196,7 @@ describe("file channel on a bad day", function () {
     }
     try {
       await assert.rejects(openChannel(folder), (error: Error) => {
-        assert.match(error.message, /locked.data cannot be written: (EROFS|EACCES)/);
+        assert.match(error.message, /locked.data cannot be used: (EROFS|EACCES)/);
         return isHeadraceError(error) && error.code === "FLUME_DIRECTORY_UNUSABLE";
       });
       if (root) mount("-o", "remount,rw", data);

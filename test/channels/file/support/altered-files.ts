@@ -22,5 +22,6 @@ export function withFiles(disk: FileSystem, change: (file: StoredFile) => Partia
     makeDirectory: (directory) => disk.makeDirectory(directory),
     syncDirectory: (directory) => disk.syncDirectory(directory),
     freeBytes: (directory) => disk.freeBytes(directory),
+    mountsAbove: (directory) => disk.mountsAbove(directory),
   };
 }

@@ -165,6 +165,10 @@ export class SimulatedDisk implements FileSystem {
     return this.capacity - this.#used;
   }
 
+  async mountsAbove(): Promise<number> {
+    return 0;
+  }
+
   get #used(): number {
     let used = 0;
     for (const { current } of this.#names.values()) used += current.length;
