@@ -7,9 +7,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isHeadraceError } from "../../../../lib/engine/errors.js";
 import { events, openChannel, put } from "./channels.js";
 
+const [folder = ""] = process.argv.slice(2);
+
 async function main(): Promise<void> {
   os.hostname = () => "elsewhere";
-  const { channel } = await openChannel(process.argv[2] as string);
+  const { channel } = await openChannel(folder);
   for (let number = 0; ; number++) {
     await put(channel, events(number, 1)).then(
       () => console.log(`put ${number}`),
