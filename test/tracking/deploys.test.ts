@@ -1,7 +1,9 @@
 import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../support/eventually.js";
 import type { DeploymentType, FlowNode } from "../support/node-red.js";
 import { tab } from "../support/flow-nodes.js";
+import { javascript, join, split } from "./support/core-nodes.js";
 import { core, Oracle, oracleChannel, oracleSink } from "./support/oracle.js";
 import { longFlow, type LongFlowPart } from "./support/long-flow.js";
 
@@ -87,6 +89,28 @@ for (const version of ["5", "4.1"] as const) {
       const report = await oracle.settled("u", BATCHES);
       assert.deepEqual(report.channels["u"]?.premature, []);
       assert.equal(Object.keys(report.written).length, BATCHES * SIZE);
+    });
+
+    it("a deploy that throws a part of a group away: the events come again at once, though a Join keeps the other parts", async () => {
+      const flow = (slow: string): FlowNode[] => [
+        tab(),
+        oracleChannel("p", ["n"], { settleWithin: 600 }),
+        split("n", ["w"]),
+        javascript("return msg.parts.index === 0 ? [msg, null] : [null, msg];", [["j"], ["slow"]], "w"),
+        javascript(slow, [["j"]], "slow"),
+        join({ mode: "auto" }, "j"),
+        oracleSink("s"),
+      ];
+      await oracle.nodeRed.deploy(flow("await new Promise(() => undefined);"));
+      await oracle.forget();
+      await oracle.feed("p", { batches: 3, size: SIZE, text: "{id}-x" });
+      // Of each event its record, a part in the Join, and one in the Function.
+      await eventually(async () => (await oracle.report()).kept === 3 * 3 * SIZE);
+      await oracle.nodeRed.deploy(flow("return msg;"), "nodes");
+      const { channels, written } = await oracle.settled("p", 3);
+      assert.deepEqual(channels["p"]?.premature, []);
+      assert.deepEqual(Object.values(written), new Array(3 * SIZE).fill(1));
+      await oracle.idle();
     });
 
     it("hooks are there only while something is tracked", async () => {

@@ -249,7 +249,7 @@ export class RandomFlowMaker {
       ],
       () => [
         javascript(
-          "node.status({ text: msg.payload }); return { parts: msg.parts, payload: { at: msg.payload } };",
+          "node.status({ text: msg.payload }); return { ...msg, payload: { at: msg.payload } };",
           [[`${id}j`]],
           id,
         ),

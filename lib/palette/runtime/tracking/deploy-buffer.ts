@@ -1,4 +1,5 @@
 import type { MessageDelivery } from "./delivery-book.js";
+import type { EventRecord } from "./event-record.js";
 
 /**
  * Completions while a deploy is under way. Nodes that close call `done()` for messages that they throw away
@@ -8,6 +9,7 @@ export class DeployBuffer {
   #deploying = false;
   #incomplete = false;
   #completed: MessageDelivery[] = [];
+  #lost: EventRecord[] = [];
 
   /** Nodes may be missing that are not disabled. */
   get incomplete(): boolean {
@@ -27,12 +29,18 @@ export class DeployBuffer {
     this.#completed.push(delivery);
   }
 
-  /** `complete`: all nodes run that are not disabled. @returns what was completed meanwhile */
-  end(complete: boolean): readonly MessageDelivery[] {
+  /** A message for a node that is not there now. */
+  addLost(record: EventRecord): void {
+    this.#lost.push(record);
+  }
+
+  /** `complete`: all nodes run that are not disabled. @returns what was completed and lost meanwhile */
+  end(complete: boolean): { completed: readonly MessageDelivery[]; lost: readonly EventRecord[] } {
     this.#deploying = false;
     this.#incomplete = !complete;
-    const completed = this.#completed;
+    const ended = { completed: this.#completed, lost: this.#lost };
     this.#completed = [];
-    return completed;
+    this.#lost = [];
+    return ended;
   }
 }

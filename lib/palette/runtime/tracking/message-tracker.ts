@@ -39,7 +39,9 @@ export class MessageTracker {
   readonly #late: LateSends;
   readonly #routing = new RoutingHolds(this.#records, (record) => {
     // Disabled on purpose, unless a deploy has taken the target away.
-    if (this.#deploy.incomplete && guards.deploys) this.#fail(record, redeployed());
+    if (!this.#deploy.incomplete || !guards.deploys) return;
+    this.#fail(record, redeployed());
+    if (this.#deploy.deploying) this.#deploy.addLost(record);
   });
   #contacts = new Map<RedNode, NodeContact>();
   #flows = new Map<object, () => void>();
@@ -133,19 +135,21 @@ export class MessageTracker {
    * when Node-RED could not start all that it has stopped.
    */
   deployEnds(complete: boolean): void {
-    const completed = this.#deploy.end(complete);
+    const { completed, lost } = this.#deploy.end(complete);
     if (!guards.deploys) return;
     for (const delivery of completed) {
       if (nodeNow(this.#red, delivery.contact.node)) this.#complete(delivery);
     }
-    for (const contact of [...this.#deliveries.busy]) {
+    const failed = new Set(lost);
+    for (const contact of this.#deliveries.busy) {
       if (nodeNow(this.#red, contact.node)) continue;
-      for (const delivery of [...contact.open.values()]) {
-        this.#fail(delivery.record, redeployed());
-        delivery.visits = 1;
-        this.#deliveries.end(delivery);
-      }
+      for (const { record } of contact.open.values()) failed.add(record);
     }
+    // At once: the rest may wait for ever, in a Join for example, for what was thrown away.
+    const events = this.#records.eventsOf(failed);
+    for (const { id } of events) this.#ids.aborted(id);
+    this.#records.failNow(events, { error: redeployed() });
+    this.#deliveries.sweepAborted();
     for (const [node, contact] of this.#contacts) {
       if (nodeNow(this.#red, node)) contact.switchTurns?.rewired();
       else this.#contacts.delete(node);

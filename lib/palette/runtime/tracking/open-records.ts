@@ -79,6 +79,21 @@ export class OpenRecords {
     if (!record.over) record.failures = [...record.failures, failure];
   }
 
+  /** The events that these records belong to. */
+  eventsOf(records: Iterable<EventRecord>): ReadonlySet<EventRecord> {
+    const all = new Set(records);
+    for (const { parents } of all) for (const parent of parents) all.add(parent);
+    for (const record of all) if (record.over || record.parents.length > 0) all.delete(record);
+    return all;
+  }
+
+  /** Settles events as failed without waiting for what is left of them. */
+  failNow(events: ReadonlySet<EventRecord>, failure: Failure): void {
+    const told = [...events].map(({ owner, index, failures }) => ({ owner, index, first: failures[0] }));
+    this.abort(events);
+    for (const { owner, index, first } of told) owner?.settled(index, first ?? failure);
+  }
+
   /** Gives events up, and the children that belong to nobody any more. Whoever waits for them is not told. */
   abort(events: Iterable<EventRecord>): void {
     for (const record of events) if (!record.over) this.#abort(record);
