@@ -192,8 +192,8 @@ describe("LogHub client", function () {
         ({ parameters }: { parameters: object }) =>
           assert.equal((parameters as { field?: string }).field, name);
       assert.throws(settings({ signature: "V4" }), failsWith("FLUME_LOGHUB_SETTING", field("region")));
-      assert.throws(settings({ accessKey: " " }), failsWith("FLUME_CONFIG_REQUIRED", field("accessKey")));
-      assert.throws(settings({ accessKeyId: "" }), failsWith("FLUME_CONFIG_REQUIRED", field("accessKeyId")));
+      assert.throws(settings({ accessKey: " " }), failsWith("FLUME_LOGHUB_KEY_MISSING", field("accessKey")));
+      assert.throws(settings({ accessKeyId: "" }), failsWith("FLUME_LOGHUB_KEY_MISSING", field("accessKeyId")));
       assert.throws(settings({}, "a/b"), failsWith("FLUME_LOGHUB_SETTING", field("logstore")));
       assert.throws(
         settings({ credentialSource: "address", credentialsUrl: "file:///etc/passwd" }),
@@ -293,7 +293,7 @@ describe("LogHub client", function () {
           failsWith(code, ({ parameters }) => {
             assert.equal(parameters["status"], status);
             assert.equal(parameters["code"], errorCode);
-            assert.equal(parameters["reason"], "in words");
+            assert.equal(parameters["reason"], "in words.");
           }),
         );
       });
@@ -464,7 +464,7 @@ describe("LogHub client", function () {
       await store.shards(NEVER);
       // Nobody told that it would expire.
       for (const key of service.keys.values()) Object.assign(key, { tokenExpiresAt: Date.now() - 1 });
-      await assert.rejects(store.shards(NEVER), failsWith("FLUME_LOGHUB_UNAUTHORIZED"));
+      await assert.rejects(store.shards(NEVER), failsWith("FLUME_LOGHUB_KEY"));
       await writeFile(file, asJson(service.issueToken(Date.now() + 600_000)));
       await eventually(
         () =>
@@ -485,9 +485,7 @@ describe("LogHub client", function () {
       const store = open(service, { credentialSource: "file", credentialsFile: file });
       await assert.rejects(
         store.shards(NEVER),
-        failsWith("FLUME_LOGHUB_UNAUTHORIZED", ({ parameters }) =>
-          assert.equal(parameters["code"], "SignatureNotMatch"),
-        ),
+        failsWith("FLUME_LOGHUB_KEY", ({ parameters }) => assert.equal(parameters["code"], "SignatureNotMatch")),
       );
       await write(secret);
       const works = () =>

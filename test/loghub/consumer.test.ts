@@ -506,4 +506,15 @@ describe("LogHub consumer: troubles", () => {
     troubles.ends("b");
     assert.deepEqual(reports, [1, 2, undefined]);
   });
+
+  it("with one cause are told by the first that has it, again and again", () => {
+    const reports: unknown[] = [];
+    const troubles = new Troubles((error) => reports.push(codeOf(error)));
+    for (const where of ["a", "b", "a", "c"]) troubles.begins(where, refusal("FLUME_LOGHUB_UNREACHABLE"));
+    troubles.begins("b", refusal("FLUME_LOGHUB_QUOTA"));
+    assert.deepEqual(reports.splice(0), ["FLUME_LOGHUB_UNREACHABLE", "FLUME_LOGHUB_UNREACHABLE", "FLUME_LOGHUB_QUOTA"]);
+    troubles.ends("a");
+    troubles.begins("c", refusal("FLUME_LOGHUB_UNREACHABLE"));
+    assert.deepEqual(reports, ["FLUME_LOGHUB_UNREACHABLE"]);
+  });
 });

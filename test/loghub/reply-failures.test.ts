@@ -120,7 +120,7 @@ describe("LogHub source, failures of replies", function () {
     const key = service.keys.get("a") ?? service.key;
     service.keys.delete("a");
     ledger.write(0);
-    await eventually(() => reader.reported.includes("FLUME_LOGHUB_UNAUTHORIZED"), { what: "report" });
+    await eventually(() => reader.reported.includes("FLUME_LOGHUB_KEY"), { what: "report" });
     service.keys.set("a", key);
     await allOut();
     await eventually(() => reader.reported.at(-1) === undefined, { within: 20_000, what: "end of the trouble" });

@@ -13,24 +13,32 @@ import { fastClock } from "../support/fast-clock.js";
 import { Gate } from "../support/gate.js";
 import { TestOutlet } from "../support/outlets.js";
 
+const NODE = { id: "n", storage: "/headrace/n" };
+
 describe("LogHub source: settings", () => {
   const read = (raw: Readonly<Record<string, unknown>>) =>
     readConfig(component.properties, { project: "p", logstore: "l", ...raw }).config;
 
   it("name a consumer that is the same tomorrow and no other's, with a timeout of three heartbeats", () => {
-    const { consumer, group } = consumerSettings(read({}), "a1b2.c3:d");
-    assert.equal(consumer, `${hostname()}-a1b2.c3-d`.replace(/[^\w.-]/g, "-"));
+    const node = { id: "a1b2.c3:d", storage: "/home/one/.node-red/headrace/a1b2.c3_d" };
+    const { consumer, group } = consumerSettings(read({}), node);
+    assert.ok(consumer.startsWith(`${hostname()}-a1b2.c3-d-`.replace(/[^\w.-]/g, "-")), consumer);
+    assert.match(consumer, /^[\w.-]+$/);
+    assert.equal(consumerSettings(read({}), { ...node }).consumer, consumer);
+    // The same flow in a second Node-RED on this host.
+    const second = { ...node, storage: "/home/two/.node-red/headrace/a1b2.c3_d" };
+    assert.notEqual(consumerSettings(read({}), second).consumer, consumer);
     assert.deepEqual(group, { name: "consumer_1", timeout: 90, inOrder: false });
-    assert.equal(consumerSettings(read({ heartbeatInterval: 5_000 }), "n").group.timeout, 60);
-    assert.equal(consumerSettings(read({ heartbeatInterval: 5_000, groupTimeout: 15 }), "n").group.timeout, 15);
-    assert.equal(consumerSettings(read({ consumer: "mine" }), "n").consumer, "mine");
-    assert.throws(() => consumerSettings(read({ heartbeatInterval: 5_000, groupTimeout: 14 }), "n"), {
+    assert.equal(consumerSettings(read({ heartbeatInterval: 5_000 }), NODE).group.timeout, 60);
+    assert.equal(consumerSettings(read({ heartbeatInterval: 5_000, groupTimeout: 15 }), NODE).group.timeout, 15);
+    assert.equal(consumerSettings(read({ consumer: "mine" }), NODE).consumer, "mine");
+    assert.throws(() => consumerSettings(read({ heartbeatInterval: 5_000, groupTimeout: 14 }), NODE), {
       code: "FLUME_LOGHUB_GROUP_TIMEOUT",
     });
   });
 
   it("begin where the user says", () => {
-    const position = (raw: Readonly<Record<string, unknown>>) => consumerSettings(read(raw), "n").position;
+    const position = (raw: Readonly<Record<string, unknown>>) => consumerSettings(read(raw), NODE).position;
     assert.equal(position({}), "end");
     assert.equal(position({ consumerPosition: "BEGIN" }), "begin");
     assert.equal(position({ consumerPosition: "special", startTime: "1600000000" }), 1_600_000_000);
@@ -38,7 +46,7 @@ describe("LogHub source: settings", () => {
   });
 
   it("take one filter at most", () => {
-    const filter = (raw: Readonly<Record<string, unknown>>) => consumerSettings(read(raw), "n").filter;
+    const filter = (raw: Readonly<Record<string, unknown>>) => consumerSettings(read(raw), NODE).filter;
     assert.equal(filter({}), undefined);
     assert.deepEqual(filter({ query: "* | where a = 'b'" }), { query: "* | where a = 'b'" });
     assert.deepEqual(filter({ processor: "p" }), { processor: "p" });

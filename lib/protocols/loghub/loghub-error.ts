@@ -28,7 +28,7 @@ export class LogHubError extends DeliveryError {
         status: status ?? "–",
         code: errorCode ?? "–",
         request: requestId ?? "–",
-        reason,
+        reason: sentence(reason),
       },
       cause,
     });
@@ -37,6 +37,12 @@ export class LogHubError extends DeliveryError {
     this.errorCode = errorCode;
     this.requestId = requestId;
   }
+}
+
+/** The next step follows it. */
+function sentence(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return /[.!?。！？…]$/.test(line) ? line : `${line}.`;
 }
 
 export interface LogHubFailure {
@@ -55,12 +61,12 @@ export function isLogHubError(error: unknown): error is LogHubError {
 /** Where the service has one code for what callers tell apart; some clients also know misspelt ones. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
   Unauthorized: "FLUME_LOGHUB_UNAUTHORIZED",
-  SignatureNotMatch: "FLUME_LOGHUB_UNAUTHORIZED",
-  InvalidAccessKeyId: "FLUME_LOGHUB_UNAUTHORIZED",
-  "InvalidAccessKeyId.NotFound": "FLUME_LOGHUB_UNAUTHORIZED",
-  MissAccessKeyId: "FLUME_LOGHUB_UNAUTHORIZED",
-  SecurityTokenExpired: "FLUME_LOGHUB_UNAUTHORIZED",
-  "SecurityToken.Expired": "FLUME_LOGHUB_UNAUTHORIZED",
+  SignatureNotMatch: "FLUME_LOGHUB_KEY",
+  InvalidAccessKeyId: "FLUME_LOGHUB_KEY",
+  "InvalidAccessKeyId.NotFound": "FLUME_LOGHUB_KEY",
+  MissAccessKeyId: "FLUME_LOGHUB_KEY",
+  SecurityTokenExpired: "FLUME_LOGHUB_KEY",
+  "SecurityToken.Expired": "FLUME_LOGHUB_KEY",
   ProjectForbidden: "FLUME_LOGHUB_UNAUTHORIZED",
   RequestTimeTooSkewed: "FLUME_LOGHUB_CLOCK",
   RequestTimeExpired: "FLUME_LOGHUB_CLOCK",

@@ -3,7 +3,8 @@
  * Every call rejects with a HeadraceError with a FLUME_LOGHUB_… code; aborting the signal rejects with its reason.
  * Callers tell these apart, whatever call they come from; their parameters are `what` (the operation), `code` (the
  * service's own), `status` (HTTP), `request` (its id) and `reason` (the service's text):
- * - FLUME_LOGHUB_UNAUTHORIZED: 401, keys or rights
+ * - FLUME_LOGHUB_KEY: 401 InvalidAccessKeyId, SignatureNotMatch, SecurityTokenExpired
+ * - FLUME_LOGHUB_UNAUTHORIZED: every other 401: a right that is missing, or keys that the service says no more of
  * - FLUME_LOGHUB_QUOTA: 403 …QuotaExceed
  * - FLUME_LOGHUB_CLOCK: 400 RequestTimeTooSkewed, RequestTimeExpired, after one correction by the service's Date
  * - FLUME_LOGHUB_MISSING: 404 ProjectNotExist, LogStoreNotExist

@@ -32,7 +32,7 @@ const USER_AGENT = "headrace";
 
 /**
  * How to reach a logstore of the loghub-project node that a component refers to. Throws FLUME_CONFIG_REQUIRED,
- * FLUME_LOGHUB_SETTING or FLUME_LOGHUB_CODEC_MISSING.
+ * FLUME_LOGHUB_KEY_MISSING, FLUME_LOGHUB_SETTING or FLUME_LOGHUB_CODEC_MISSING.
  */
 export function logStoreSettings(
   shared: SharedSettings | undefined,
@@ -69,12 +69,17 @@ function signingOf({ signature, region: given }: ProjectSettings, endpoint: Endp
   return { version: 4, region };
 }
 
+/** Said by the component that refers to the node. */
+function missing(field: string): HeadraceError {
+  return new HeadraceError("FLUME_LOGHUB_KEY_MISSING", { field });
+}
+
 function credentialsOf(settings: ProjectSettings): CredentialsProvider {
   const { accessKeyId, accessKey, securityToken, credentialsFile, credentialsUrl } = settings;
   switch (settings.credentialSource) {
     case "keys":
-      if (accessKeyId.trim() === "") throw new HeadraceError("FLUME_CONFIG_REQUIRED", { field: "accessKeyId" });
-      if (accessKey.trim() === "") throw new HeadraceError("FLUME_CONFIG_REQUIRED", { field: "accessKey" });
+      if (accessKeyId.trim() === "") throw missing("accessKeyId");
+      if (accessKey.trim() === "") throw missing("accessKey");
       return fixedCredentials({
         accessKeyId: accessKeyId.trim(),
         accessKeySecret: accessKey.trim(),

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { HeadraceError } from "../../../lib/engine/errors.js";
 import type { LogEventForm } from "../../../lib/formats/log-groups/log-events.js";
@@ -10,10 +11,13 @@ const HEARTBEATS = 3;
 const LEAST_TIMEOUT = 60;
 
 /**
- * What the settings of a source mean to a consumer of its group; `node` is the node's id.
+ * What the settings of a source mean to a consumer of its group; `id` is the node's, `storage` its folder.
  * Throws FLUME_LOGHUB_START_TIME, FLUME_LOGHUB_GROUP_TIMEOUT and FLUME_LOGHUB_FILTERS.
  */
-export function consumerSettings(settings: LogHubSourceSettings, node: string): ConsumerSettings {
+export function consumerSettings(
+  settings: LogHubSourceSettings,
+  node: { readonly id: string; readonly storage: string },
+): ConsumerSettings {
   const { consumerGroup, consumer, fetchInOrder, checkpointInterval, fetchCount, fetchIntervalMs } = settings;
   const { heartbeatInterval, batchSize, batchDurationMillis, memory, onInvalidCursor } = settings;
   return {
@@ -35,11 +39,12 @@ export function consumerSettings(settings: LogHubSourceSettings, node: string): 
 }
 
 /**
- * The same after a restart, and nobody else's as long as no two Node-RED on one host run the same flow. Letters that a
- * name may have.
+ * The same after a restart, and nobody else's, also where several Node-RED on one host run the same flow: each has a
+ * folder of its own. Letters that a name may have.
  */
-function consumerName(node: string): string {
-  return `${hostname()}-${node}`.replace(/[^\w.-]/g, "-");
+function consumerName({ id, storage }: { readonly id: string; readonly storage: string }): string {
+  const place = createHash("sha256").update(storage).digest("hex").slice(0, 8);
+  return `${hostname()}-${id}-${place}`.replace(/[^\w.-]/g, "-");
 }
 
 function position({ consumerPosition, startTime }: LogHubSourceSettings): ConsumerSettings["position"] {

@@ -52,8 +52,8 @@ export class LogHubSource implements Source {
     await this.#stopping;
     if (this.#running) return;
     const { clock } = this.#means;
-    const { counters, log, id } = this.#context;
-    const settings = consumerSettings(this.#settings, id);
+    const { counters, log } = this.#context;
+    const settings = consumerSettings(this.#settings, this.#context);
     const logs = new LogEvents(eventForm(this.#settings));
     const troubles = new Troubles((error) => this.#context.report(error));
     const delivery = new EventDelivery(this.#settings, out, counters, clock, troubles);

@@ -17,6 +17,7 @@ const PASSING: Waits = { first: 250, most: 10_000 };
 const TOLD_FROM = 3;
 
 const FOR_A_PERSON: ReadonlySet<string> = new Set([
+  "FLUME_LOGHUB_KEY",
   "FLUME_LOGHUB_UNAUTHORIZED",
   "FLUME_LOGHUB_CREDENTIALS",
   "FLUME_LOGHUB_MISSING",
