@@ -44,6 +44,8 @@ export class DatabaseChannel implements Channel {
   readonly #createStore: () => EventStore;
   #opened: Opened | undefined;
   #opening: Promise<void> | undefined;
+  /** Ends an opening that is under way. */
+  #giveUp: (() => void) | undefined;
 
   /** `createStore` may throw: settings that cannot be are told at the start. */
   constructor(settings: DatabaseChannelSettings, context: ComponentContext, createStore: () => EventStore) {
@@ -70,6 +72,7 @@ export class DatabaseChannel implements Channel {
   }
 
   async stop(): Promise<void> {
+    this.#giveUp?.();
     await this.#opening?.catch(() => undefined);
     const opened = this.#opened;
     if (!opened) return;
@@ -149,10 +152,14 @@ export class DatabaseChannel implements Channel {
   async #open(): Promise<void> {
     const { capacity, limits, id } = this;
     const store = this.#createStore();
-    const held = await store.open().catch(async (error: unknown) => {
-      await store.close();
-      throw error;
-    });
+    this.#giveUp = () => void store.close().catch(() => undefined);
+    const held = await store
+      .open()
+      .catch(async (error: unknown) => {
+        await store.close();
+        throw error;
+      })
+      .finally(() => (this.#giveUp = undefined));
     const { log } = this.#context;
     const report = (error?: unknown) => this.#context.report(error);
     const admission = new Admission({

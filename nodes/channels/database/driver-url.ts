@@ -11,11 +11,13 @@ export interface ServerAddress {
   readonly applicationName: string;
   /** Milliseconds. */
   readonly connectTimeout: number;
+  /** Milliseconds within which the server answers a transaction. */
+  readonly socketTimeout: number;
   readonly tls: boolean;
 }
 
 const POSTGRESQL_PORT = 5432;
-const DEFAULT_CONNECT_TIMEOUT = 10_000;
+const DEFAULT_TIMEOUT = 10_000;
 
 /** The SQLite file that `driver.url` names: a path, or with jdbc:sqlite: before it; `whenEmpty` where it is empty. */
 export function sqliteFile(url: string, whenEmpty: string): string {
@@ -54,12 +56,13 @@ export function serverAddress(url: string): ServerAddress {
     database,
     schema: properties["currentSchema"] ?? "",
     applicationName: properties["ApplicationName"] ?? "headrace",
-    connectTimeout: secondsOf(url, properties["connectTimeout"]) ?? DEFAULT_CONNECT_TIMEOUT,
+    connectTimeout: secondsOf(url, "connectTimeout", properties) ?? DEFAULT_TIMEOUT,
+    socketTimeout: secondsOf(url, "socketTimeout", properties) ?? DEFAULT_TIMEOUT,
     tls: properties["ssl"] === "true" || /^(require|verify-ca|verify-full)$/.test(properties["sslmode"] ?? ""),
   };
 }
 
-const KNOWN = ["currentSchema", "ApplicationName", "connectTimeout", "ssl", "sslmode"];
+const KNOWN = ["currentSchema", "ApplicationName", "connectTimeout", "socketTimeout", "ssl", "sslmode"];
 /** Of the driver for Java, and without meaning here. */
 const WITHOUT_EFFECT = ["tcpKeepAlive", "prepareThreshold", "reWriteBatchedInserts", "loggerLevel", "loginTimeout"];
 
@@ -76,11 +79,12 @@ function readProperties(url: string, given: URLSearchParams): Record<string, str
   return properties;
 }
 
-function secondsOf(url: string, value: string | undefined): number | undefined {
+function secondsOf(url: string, name: string, properties: Readonly<Record<string, string>>): number | undefined {
+  const value = properties[name];
   if (value === undefined) return undefined;
   const seconds = Number(value);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > 3600) {
-    throw wrong(url, "connectTimeout must be a number of seconds from 1 to 3600");
+    throw wrong(url, `${name} must be a number of seconds from 1 to 3600`);
   }
   return seconds * 1000;
 }

@@ -21,7 +21,7 @@ import { tempDir, type TempDir } from "../../support/temp-dir.js";
 import { events, numbersOf } from "../file/support/channels.js";
 import { databaseChannel, type OpenChannel } from "./support/channels.js";
 import { startCuttingProxy } from "./support/cutting-proxy.js";
-import { ask, cutConnections } from "./support/sql.js";
+import { ask, cutConnections, withClient } from "./support/sql.js";
 
 const run = promisify(execFile);
 
@@ -328,6 +328,56 @@ describe("database channel on PostgreSQL", function () {
     await server.start();
     const again = await open({ channelName: name });
     assert.deepEqual(await drain(again.channel), range(0, 5));
+    await again.channel.stop();
+  });
+
+  it("notices a server that hangs: asks it afterwards what became of a put, or refuses it", async () => {
+    const timeouts = "socketTimeout=2&connectTimeout=2";
+    const { channel, context, name } = await open({ url: `${server.url}?${timeouts}` });
+    await put(channel, 0, 5);
+    await server.freeze();
+    try {
+      const waiting = refusal(put(channel, 5, 5));
+      await eventually(() => reported(context).includes("FLUME_DATABASE_LOST"), { what: "that it is noticed" });
+      assert.match(String(context.reports[0]), /has not answered within socketTimeout/);
+      await server.thaw();
+      assert.equal(await waiting, "accepted");
+      await eventually(() => reported(context).at(-1) === "over");
+      await server.freeze();
+      const since = performance.now();
+      assert.match(await refusal(put(channel, 10, 5)), /^FLUME_DATABASE_(LOST|UNREACHABLE)$/);
+      assert.ok(performance.now() - since < 40_000, "sooner than a minute");
+      assert.match(await refusal(put(channel, 15, 5)), /^FLUME_DATABASE_(LOST|UNREACHABLE)$/);
+      await channel.stop();
+    } finally {
+      await server.thaw();
+    }
+    const again = await eventually(() => open({ channelName: name }), { within: 30_000, what: "the channel's lock" });
+    const found = await drain(again.channel);
+    // The last one was never sent; what was sent may be there, for its sender was told that this is not known.
+    assert.deepEqual(found.slice(0, 10), range(0, 10));
+    assert.ok(found.every((number) => number < 15));
+    await again.channel.stop();
+  });
+
+  it("a stop does not wait for a table that is being counted", async () => {
+    const { channel, name } = await open();
+    await channel.stop();
+    await withClient(server, async (other) => {
+      await other.query({ text: `BEGIN; LOCK TABLE headrace_events_${name}` });
+      const { channel: opening } = databaseChannel("nowhere", settingsOf(server, { channelName: name }));
+      const started = refusal(opening.start());
+      await eventually(async () => {
+        const [blocked] = await ask(
+          server,
+          "SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'headrace' AND wait_event_type = 'Lock'",
+        );
+        return blocked?.["n"] === 1;
+      });
+      await opening.stop();
+      assert.notEqual(await started, "accepted");
+    });
+    const again = await open({ channelName: name });
     await again.channel.stop();
   });
 

@@ -18,6 +18,8 @@ export interface PgQuery {
   readonly values?: readonly unknown[];
   /** Of the prepared statement. */
   readonly name?: string;
+  /** Milliseconds, where it is not the connection's. */
+  readonly query_timeout?: number;
 }
 
 export interface PgConfig {
@@ -29,6 +31,7 @@ export interface PgConfig {
   readonly ssl: ConnectionOptions | false;
   readonly application_name: string;
   readonly connectionTimeoutMillis: number;
+  /** Milliseconds that a statement may take. */
   readonly query_timeout: number;
   readonly keepAlive: boolean;
 }

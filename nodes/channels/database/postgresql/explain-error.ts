@@ -6,6 +6,9 @@ import {
   reasonOf,
 } from "../../../../lib/engine/errors.js";
 
+/** Of the package pg, when a statement takes longer than it may. */
+const NO_ANSWER = "Query read timeout";
+
 /** Where errors come from, for people. */
 export interface Far {
   /** host:port/database */
@@ -41,7 +44,8 @@ const STATES: Readonly<Record<string, ErrorCode>> = {
 /** An error of the server or of the connection as a person is told of it. `connecting`: there was no connection yet. */
 export function explain(error: unknown, { database, user }: Far, connecting: boolean): HeadraceError {
   if (isHeadraceError(error)) return error;
-  const parameters = { database, user, reason: reasonOf(error) };
+  const reason = reasonOf(error) === NO_ANSWER ? "the server has not answered within socketTimeout" : reasonOf(error);
+  const parameters = { database, user, reason };
   const state = stateOf(error);
   let code: ErrorCode;
   if (state !== undefined) code = STATES[state] ?? (isLoss(error) ? "FLUME_DATABASE_LOST" : "FLUME_DATABASE_FAILED");

@@ -14,8 +14,10 @@ const FIRST_WAIT = 100;
 const LONGEST_WAIT = 3000;
 /** Milliseconds that a transaction waits for a lost connection: then its senders are told. */
 const PATIENCE = 15_000;
-/** Milliseconds that one statement may take. */
-const STATEMENT_LIMIT = 60_000;
+/** Milliseconds that looking at a table may take at the start: its rows are counted. */
+const OPENING_LIMIT = 3_600_000;
+/** Bytes for which a transaction may take a second longer: the way to the server may be a slow one. */
+const SLOW_WAY = 1024 * 1024;
 /** Milliseconds that a new connection waits for the old one of a killed process to let go of the channel. */
 const LOCK_WAIT = 3000;
 const LOCK_AGAIN = 50;
@@ -70,6 +72,10 @@ export class PostgresqlStore implements EventStore {
 
   async open(): Promise<Held> {
     const session = await this.#connect();
+    // Who does not want it any more does not wait for a table to be counted.
+    const giveUp = () => session.client.connection.stream.destroy();
+    this.#closing.signal.addEventListener("abort", giveUp);
+    if (this.#closing.signal.aborted) giveUp();
     try {
       await this.#makeTables(session);
       const held = await this.#held(session);
@@ -79,6 +85,8 @@ export class PostgresqlStore implements EventStore {
     } catch (error) {
       await end(session.client);
       throw this.#explain(error, false);
+    } finally {
+      this.#closing.signal.removeEventListener("abort", giveUp);
     }
   }
 
@@ -88,7 +96,10 @@ export class PostgresqlStore implements EventStore {
     const until = performance.now() + PATIENCE;
     for (let sent = false; ; ) {
       const session = await this.#sessionUntil(until, sent ? "unknown" : "none");
-      const statement = writeStatement(this.#settings.table, group, this.#given, session.asciiOnly);
+      const statement = {
+        ...writeStatement(this.#settings.table, group, this.#given, session.asciiOnly),
+        query_timeout: this.#settings.address.socketTimeout + (group.events.bodies.length / SLOW_WAY) * 1000,
+      };
       try {
         // The old connection has ended, or the channel would not be ours: the answer is final.
         if (sent && first && (await this.#isThere(session, first.first))) return;
@@ -194,7 +205,7 @@ export class PostgresqlStore implements EventStore {
       ssl: tls ?? false,
       application_name: address.applicationName,
       connectionTimeoutMillis: address.connectTimeout,
-      query_timeout: STATEMENT_LIMIT,
+      query_timeout: address.socketTimeout,
       keepAlive: true,
     });
     // An error without a listener would end the process. What happens is seen by who asks, or by the end.
@@ -296,6 +307,7 @@ export class PostgresqlStore implements EventStore {
     const { table } = this.#settings;
     const { rows } = await client.query({
       text: `SELECT count(*) AS events, coalesce(min(id), 0) AS first, coalesce(max(id), 0) AS last FROM "${table}"`,
+      query_timeout: OPENING_LIMIT,
     });
     const { events, first, last } = rows[0] as { events: string; first: string; last: string };
     const sequence = await client.query({
