@@ -2,14 +2,16 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NEVER } from "../../lib/engine/delivery.js";
+import { isHeadraceError } from "../../lib/engine/errors.js";
 import { numberBatch } from "../support/event-batches.js";
 import { eventually } from "../support/eventually.js";
 import { fileRoll, memory, nullSink, seq, stress, tab } from "../support/flow-nodes.js";
 import { type FlowNode, NodeRed } from "../support/node-red.js";
+import { TestOutlet } from "../support/outlets.js";
 import { useTempDir } from "../support/temp-dir.js";
 import { missingTopicTests } from "./missing-topic-tests.js";
 import { OFFSET_COMMIT } from "./support/kafka-proxy.js";
-import { kafkaSink } from "./support/subjects.js";
+import { kafkaSink, kafkaSource } from "./support/subjects.js";
 import { useKafka } from "./support/suite-kafka.js";
 
 /** How long the broker is gone, in seconds; the promise is two minutes. */
@@ -70,6 +72,37 @@ describe("Kafka: one broker that is held up, has no such topic, or is gone", fun
   });
 
   missingTopicTests(suite);
+
+  it("a broker that gives an address where nobody answers: that address is told, and all goes on once somebody does", async () => {
+    const proxy = suite().proxy ?? assert.fail();
+    const topic = await suite().topic();
+    const writer = kafkaSink(suite().context(), { topic });
+    await writer.start();
+    await writer.write(numberBatch(0, 1), NEVER);
+    await writer.stop();
+    // Straight to the broker; what it tells of itself is the proxy's address.
+    const context = suite().context("reader", { brokers: `127.0.0.1:${proxy.target}` });
+    const reader = kafkaSource(context, { topics: topic, groupId: topic, consumerProperties: QUICK });
+    const out = new TestOutlet();
+    proxy.refuse(true);
+    try {
+      await reader.start(out);
+      await eventually(
+        () => {
+          const latest = context.reports.at(-1);
+          return isHeadraceError(latest) && latest.code === "FLUME_KAFKA_ADVERTISED" && latest;
+        },
+        { within: 30_000, what: "the address" },
+      ).then(({ message }) => assert.ok(message.includes(suite().brokers), message));
+    } finally {
+      proxy.refuse(false);
+    }
+    await eventually(() => out.events === 1 && context.reports.at(-1) === undefined, {
+      within: 30_000,
+      what: "the event, and the end of the trouble",
+    });
+    await reader.stop();
+  });
 
   it("a process that dies between the channel's commit and that of the offsets: what was under way comes twice, no more", async () => {
     const proxy = suite().proxy ?? assert.fail();

@@ -77,7 +77,9 @@ describe("Kafka's records", () => {
       const bytes = await writer.finish(codec);
       bytes.writeBigInt64BE(77n, 0);
       // A second batch that is cut off, as at the end of a fetch.
-      const [batch, ...more] = await readRecordBatches(Buffer.concat([bytes, bytes.subarray(0, 70)]), undefined);
+      const [batch, ...more] = await readRecordBatches(Buffer.concat([bytes, bytes.subarray(0, 70)]), {
+        checkCrcs: true,
+      });
       assert.equal(more.length, 0);
       assert.equal(batch?.nextOffset, 80);
       const records = batch?.records;
@@ -108,7 +110,7 @@ describe("Kafka's records", () => {
         const bad = Buffer.from(good);
         bad[at] = value;
         try {
-          const batches = await readRecordBatches(bad, undefined);
+          const batches = await readRecordBatches(bad, { checkCrcs: false });
           for (const { records } of batches) {
             for (let i = 0; i < (records?.length ?? 0); i++) records?.value(i);
           }
@@ -120,7 +122,44 @@ describe("Kafka's records", () => {
     );
     const many = Buffer.from(good);
     many.writeInt32BE(0x7fffffff, 57);
-    await assert.rejects(readRecordBatches(many, undefined), RangeError);
+    await assert.rejects(readRecordBatches(many, { checkCrcs: false }), RangeError);
+  });
+});
+
+describe("Kafka's records: checksums", () => {
+  const batch = async (body: string, baseOffset: number): Promise<Buffer> => {
+    const writer = new RecordBatchWriter(0);
+    writer.add(event(body), BODY_VALUE, 0, undefined);
+    const bytes = await writer.finish("none");
+    bytes.writeBigInt64BE(BigInt(baseOffset), 0);
+    return bytes;
+  };
+
+  it("find whatever was changed behind them", async () => {
+    const good = await batch("some body", 0);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 21, max: good.length - 1 }),
+        fc.integer({ min: 1, max: 255 }),
+        async (at, by) => {
+          const bad = Buffer.from(good);
+          bad[at] = (bad[at] as number) ^ by;
+          await assert.rejects(readRecordBatches(bad, { checkCrcs: true }), /checksum/);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("what stands before a batch that cannot be read is read, and told is the batch", async () => {
+    const broken = await batch("two", 1);
+    broken.writeUInt32BE(1, 17);
+    const found = await readRecordBatches(Buffer.concat([await batch("one", 0), broken]), { checkCrcs: true });
+    assert.deepEqual(
+      found.map(({ nextOffset }) => nextOffset),
+      [1],
+    );
+    await assert.rejects(readRecordBatches(broken, { checkCrcs: true }), /checksum/);
   });
 });
 

@@ -18,6 +18,11 @@ describe("Kafka: pass-through properties", () => {
     const java = "org.apache.kafka.clients.consumer.RoundRobinAssignor";
     assert.deepEqual(consumerOverrides(row("partition.assignment.strategy", java)), { assignors: ["roundrobin"] });
     assert.deepEqual(consumerOverrides(row("enable.auto.commit", "false")), {});
+    // A third of a short session, where nothing else is said.
+    assert.deepEqual(consumerOverrides(row("session.timeout.ms", "6000")), {
+      sessionTimeout: 6_000,
+      heartbeatInterval: 2_000,
+    });
   });
 
   it("of Java's clients, all but a few that change nothing here are translated or refused by name", () => {
@@ -38,6 +43,7 @@ describe("Kafka: pass-through properties", () => {
       "auto.offset.reset": "none",
       "allow.auto.create.topics": "true",
       "enable.auto.commit": "false",
+      "check.crcs": "false",
       "exclude.internal.topics": "false",
       "isolation.level": "read_committed",
       "key.deserializer": "x.StringDeserializer",
@@ -51,7 +57,7 @@ describe("Kafka: pass-through properties", () => {
       producer:
         "batch.size buffer.memory key.serializer linger.ms max.block.ms metadata.max.idle.ms retries value.serializer",
       consumer:
-        "auto.commit.interval.ms check.crcs default.api.timeout.ms enable.auto.commit key.deserializer max.poll.records value.deserializer",
+        "auto.commit.interval.ms default.api.timeout.ms enable.auto.commit key.deserializer max.poll.records value.deserializer",
     };
     for (const [side, overrides, names] of [
       ["producer", producerOverrides, producer],
@@ -88,6 +94,7 @@ describe("Kafka: pass-through properties", () => {
     const wrong = refused("FLUME_KAFKA_PROPERTY_VALUE");
     assert.throws(() => consumerOverrides(row("enable.auto.commit", "true")), wrong);
     assert.throws(() => consumerOverrides(row("fetch.max.bytes", "many")), wrong);
+    assert.throws(() => consumerOverrides(row("heartbeat.interval.ms", "45000")), wrong);
     assert.throws(() => consumerOverrides(row("partition.assignment.strategy", "StickyAssignor")), wrong);
     assert.throws(() => producerOverrides(row("value.serializer", "my.Own")), wrong);
   });

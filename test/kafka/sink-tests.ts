@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import net, { type AddressInfo } from "node:net";
 import { batchOf } from "../../lib/engine/batch.js";
 import { NEVER } from "../../lib/engine/delivery.js";
 import { isDeliveryError } from "../../lib/engine/errors.js";
@@ -7,7 +10,10 @@ import { readFlumeEvent } from "../../lib/formats/flume-avro-event.js";
 import { COMPRESSION_NAMES } from "../../lib/protocols/kafka/records/compression.js";
 import { partitionOfKey } from "../../lib/protocols/kafka/records/murmur2.js";
 import { textBatch } from "../support/event-batches.js";
-import { kafkaSink } from "./support/subjects.js";
+import { eventually } from "../support/eventually.js";
+import { TestOutlet } from "../support/outlets.js";
+import { skip } from "../support/skip.js";
+import { kafkaSink, kafkaSource } from "./support/subjects.js";
 import type { SuiteKafka } from "./support/suite-kafka.js";
 
 const event = (body: string, headers: Record<string, string> = {}): FlumeEvent =>
@@ -131,12 +137,78 @@ export function sinkTests(suite: () => SuiteKafka): void {
       kafkaSink(suite().context("x", cluster), { topic: "t", ...settings }).start();
     await assert.rejects(start({}, { brokers: "127.0.0.1:1" }), { code: "FLUME_KAFKA_UNREACHABLE" });
     await assert.rejects(start({}, { brokers: "127.0.0.1" }), { code: "FLUME_KAFKA_PROPERTY_VALUE" });
+    await assert.rejects(start({}, { brokers: "127.0.0.1:99999" }), { code: "FLUME_KAFKA_PROPERTY_VALUE" });
     await assert.rejects(start({}, { useTls: true }), { code: "FLUME_KAFKA_TLS" });
     await assert.rejects(start({}, { mechanism: "PLAIN", username: "a", password: "b" }), {
-      code: "FLUME_KAFKA_AUTHENTICATION",
+      code: "FLUME_KAFKA_NO_SASL",
     });
     await assert.rejects(start({ producerProperties: [{ property: "transactional.id", value: "x" }] }), {
       code: "FLUME_KAFKA_PROPERTY_UNSUPPORTED",
     });
+  });
+
+  it("takes settings from the list of Java's properties, which beat the fields", () => {
+    const producerProperties = [{ property: "max.in.flight.requests.per.connection", value: "1" }];
+    assert.equal(kafkaSink(suite().context(), { topic: "t", producerProperties }).maxInFlight, 1);
+    assert.equal(kafkaSink(suite().context(), { topic: "t" }).maxInFlight, 5);
+  });
+
+  it("reaches brokers by an address of IP version 6", async function () {
+    const server = net.createServer((client) => {
+      const broker = net.connect(Number(suite().brokers.split(":")[1]), "127.0.0.1");
+      for (const [socket, other] of [[client, broker] as const, [broker, client] as const]) {
+        socket.on("error", () => other.destroy()).pipe(other);
+      }
+    });
+    server.listen(0, "::1");
+    try {
+      await once(server, "listening");
+    } catch (error) {
+      skip(this, `no ::1 on this machine (${String(error)})`);
+    }
+    const { port } = server.address() as AddressInfo;
+    const topic = await suite().topic();
+    const sink = kafkaSink(suite().context("x", { brokers: `[::1]:${port}` }), { topic });
+    await sink.start();
+    await sink.write(textBatch("x"), NEVER);
+    await sink.stop();
+    server.close();
+    assert.equal((await suite().read(topic)).length, 1);
+    await assert.rejects(kafkaSink(suite().context("x", { brokers: "[::1]:1" }), { topic }).start(), {
+      code: "FLUME_KAFKA_UNREACHABLE",
+      message: /at \[::1\]:1:/,
+    });
+  });
+
+  it("a server of something else is no broker, and one that accepts and says nothing does not hide the next in the list", async () => {
+    const web = createServer((_, response) => response.end("hello"));
+    const silent = net.createServer(() => undefined);
+    const [speaking = "", mute = ""] = await Promise.all(
+      [web, silent].map(async (server) => {
+        server.listen(0, "127.0.0.1");
+        await once(server, "listening");
+        return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      }),
+    );
+    try {
+      const start = (brokers: string) => kafkaSink(suite().context("x", { brokers }), { topic: "t" }).start();
+      await assert.rejects(start(speaking), { code: "FLUME_KAFKA_UNREACHABLE" });
+      const topic = await suite().topic();
+      const brokers = `${mute},${suite().brokers}`;
+      const sink = kafkaSink(suite().context("x", { brokers }), { topic });
+      const source = kafkaSource(suite().context("y", { brokers }), { topics: topic, groupId: "not-mute" });
+      const out = new TestOutlet();
+      await Promise.all([
+        sink.start(),
+        source.start(out),
+        assert.rejects(start(mute), { code: "FLUME_KAFKA_UNREACHABLE", message: /no answer within 10 s/ }),
+      ]);
+      await sink.write(textBatch("x"), NEVER);
+      await eventually(() => out.events === 1, { within: 20_000, what: "the event" });
+      await Promise.all([sink.stop(), source.stop()]);
+    } finally {
+      web.close();
+      silent.close();
+    }
   });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { batchOf } from "../../lib/engine/batch.js";
 import { NEVER } from "../../lib/engine/delivery.js";
-import { channelFull } from "../../lib/engine/errors.js";
+import { channelFull, type HeadraceError, isHeadraceError } from "../../lib/engine/errors.js";
 import { copyHeaders, createEvent } from "../../lib/engine/event.js";
 import { numberBatch, textBatch } from "../support/event-batches.js";
 import { eventually } from "../support/eventually.js";
@@ -279,7 +279,33 @@ export function sourceTests(suite: () => SuiteKafka): void {
     await assert.rejects(kafkaSource(context, { topics: "x", consumerProperties }).start(new TestOutlet()), {
       code: "FLUME_KAFKA_PROPERTY_UNSUPPORTED",
     });
+    const told = async (settings: Parameters<typeof kafkaSource>[1], code: string): Promise<HeadraceError> => {
+      const own = suite().context();
+      const one = kafkaSource(own, settings);
+      await one.start(new TestOutlet());
+      const error = await eventually(() => own.reports.find(isHeadraceError), { within: 20_000, what: code });
+      await one.stop();
+      assert.equal(error.code, code);
+      return error;
+    };
+    await told({ topics: "no topic" }, "FLUME_KAFKA_TOPIC_INVALID");
     const topic = await suite().topic();
+    const long = [{ property: "session.timeout.ms", value: "100000000" }];
+    const range = await told({ topics: topic, consumerProperties: long }, "FLUME_KAFKA_PROPERTY_VALUE");
+    assert.match(range.message, /session.timeout.ms is "100000000".*group.max.session/);
+    const alone = kafkaSource(suite().context(), { topics: topic, groupId: "mixed" });
+    await alone.start(new TestOutlet());
+    await eventually(async () => (await suite().admin.describeGroups(["mixed"])).groups[0]?.state === "Stable", {
+      within: 20_000,
+      what: "the first member",
+    });
+    const inTurn = [{ property: "partition.assignment.strategy", value: "RoundRobinAssignor" }];
+    const mixed = await told(
+      { topics: topic, groupId: "mixed", consumerProperties: inTurn },
+      "FLUME_KAFKA_GROUP_MIXED",
+    );
+    assert.match(mixed.message, /Group mixed/);
+    await alone.stop();
     const source = kafkaSource(context, { topics: topic, groupId: "none", autoOffsetReset: "none" });
     await source.start(new TestOutlet());
     await eventually(() => context.reports.length > 0, { within: 20_000, what: "report" });

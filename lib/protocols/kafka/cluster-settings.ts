@@ -33,7 +33,7 @@ export function kafkaConnection(
     .split(",")
     .map((broker) => broker.trim())
     .filter((broker) => broker !== "");
-  const wrong = brokers.find((broker) => !/^[^\s:/]+:\d{1,5}$/.test(broker));
+  const wrong = brokers.find((broker) => !isAddress(broker));
   if (wrong !== undefined || brokers.length === 0) {
     throw propertyValue("kafka.bootstrap.servers", wrong ?? "", "host:port, separated by commas");
   }
@@ -43,6 +43,12 @@ export function kafkaConnection(
     tls: settings.useTls ? tlsOptions(shared.shared["tls"], more.verifyHostname ?? true) : undefined,
     sasl: saslSettings(settings),
   };
+}
+
+/** host:port; an address of IP version 6 in brackets, as Java writes it. */
+function isAddress(broker: string): boolean {
+  const port = Number(/^(?:[^\s:/[\]]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(broker)?.[1]);
+  return port >= 1 && port <= 65_535;
 }
 
 /** A value of a pass-through property, or of the cluster, that cannot be. */

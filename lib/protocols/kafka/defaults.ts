@@ -31,6 +31,7 @@ export const CONSUMER_DEFAULTS = {
   requestTimeout: 30_000,
   metadataMaxAge: 300_000,
   rackId: "",
+  checkCrcs: true,
   createTopics: true,
   internalTopics: false,
 } as const satisfies Partial<ConsumerSettings>;

@@ -1,5 +1,6 @@
 import { HeadraceError } from "../../engine/errors.js";
 import { propertyValue } from "./cluster-settings.js";
+import { CONSUMER_DEFAULTS } from "./defaults.js";
 import { ASSIGNOR_NAMES, type AssignorName, type ConsumerSettings, type ProducerSettings } from "./port.js";
 import { COMPRESSION_NAMES, type CompressionName } from "./records/compression.js";
 
@@ -64,7 +65,6 @@ const WITHOUT_EFFECT = {
   consumer: [
     "max.poll.records",
     "default.api.timeout.ms",
-    "check.crcs",
     "retry.backoff.ms",
     "reconnect.backoff.ms",
     "reconnect.backoff.max.ms",
@@ -117,6 +117,7 @@ const CONSUMER: Readers<ConsumerOverrides> = {
   "partition.assignment.strategy": (value, property) => ({ assignors: assignors(value, property) }),
   "client.id": (value) => ({ clientId: value }),
   "client.rack": (value) => ({ rackId: value }),
+  "check.crcs": (value, property) => ({ checkCrcs: truth(value, property) }),
   "allow.auto.create.topics": (value, property) => ({ createTopics: truth(value, property) }),
   "exclude.internal.topics": (value, property) => ({ internalTopics: !truth(value, property) }),
   "enable.auto.commit": (value, property) => {
@@ -136,7 +137,18 @@ export function producerOverrides(rows: readonly PassThrough[]): ProducerOverrid
 
 /** Throws FLUME_KAFKA_PROPERTY_UNSUPPORTED and …_VALUE. */
 export function consumerOverrides(rows: readonly PassThrough[]): ConsumerOverrides {
-  return translate(rows, "kafka.consumer.", CONSUMER, WITHOUT_EFFECT.consumer);
+  const found = translate(rows, "kafka.consumer.", CONSUMER, WITHOUT_EFFECT.consumer);
+  const { sessionTimeout = CONSUMER_DEFAULTS.sessionTimeout, heartbeatInterval } = found;
+  if (heartbeatInterval === undefined) {
+    // Java refuses a session that is shorter than the heartbeat of its own default.
+    const most = Math.floor(sessionTimeout / 3);
+    return most < CONSUMER_DEFAULTS.heartbeatInterval ? { ...found, heartbeatInterval: most } : found;
+  }
+  if (heartbeatInterval >= sessionTimeout) {
+    const wanted = `less than session.timeout.ms (${sessionTimeout})`;
+    throw propertyValue("kafka.consumer.heartbeat.interval.ms", String(heartbeatInterval), wanted);
+  }
+  return found;
 }
 
 function translate<T>(

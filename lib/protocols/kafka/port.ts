@@ -99,6 +99,8 @@ export interface ConsumerSettings {
   readonly requestTimeout: number;
   readonly metadataMaxAge: number;
   readonly rackId: string;
+  /** Whether the checksum of each record batch is compared. */
+  readonly checkCrcs: boolean;
   /** Topics that are named and not there are made, where the brokers do so. */
   readonly createTopics: boolean;
   /** A pattern is meant for Kafka's own topics, too. */

@@ -54,7 +54,7 @@ export class KafkaSink implements Sink {
     this.#settings = settings;
     this.#context = context;
     this.batchSize = settings.batchSize;
-    this.maxInFlight = settings.maxInFlight;
+    this.maxInFlight = inFlight(settings);
     this.#value = settings.useFlumeEventFormat ? FLUME_EVENT_VALUE : BODY_VALUE;
     this.#partition = partitionRule(settings.defaultPartitionId, settings.partitionIdHeader);
     this.#allowedTopics = new RegExp(`^(?:${settings.allowedTopics})$`);
@@ -64,7 +64,13 @@ export class KafkaSink implements Sink {
     const { topic, acks, compression, producerProperties } = this.#settings;
     // Only who wants a name waits for it: a network without a name server takes its time.
     this.#topic = topicTemplate(topic, topic.includes("%[") ? await localHostNames() : NO_HOSTS);
-    const { clientId, verifyHostname, acks: otherAcks, ...overrides } = producerOverrides(producerProperties);
+    const {
+      clientId,
+      verifyHostname,
+      acks: otherAcks,
+      maxInFlight: _,
+      ...overrides
+    } = producerOverrides(producerProperties);
     const { counters, shared, report } = this.#context;
     const settings = {
       ...PRODUCER_DEFAULTS,
@@ -209,6 +215,15 @@ export class KafkaSink implements Sink {
       const value = headers[flumeHeader];
       return value === undefined ? [] : [[kafkaHeader, value]];
     });
+  }
+}
+
+/** The list of properties beats the field, for this one as for others; what is wrong in it is told at the start. */
+function inFlight({ maxInFlight, producerProperties }: KafkaSinkSettings): number {
+  try {
+    return producerOverrides(producerProperties).maxInFlight ?? maxInFlight;
+  } catch {
+    return maxInFlight;
   }
 }
 

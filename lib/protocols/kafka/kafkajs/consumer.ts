@@ -7,7 +7,15 @@ import { type Generation, GroupMembership, type PartitionOffset } from "./group-
 import { GroupSession } from "./group-session.js";
 import type { KafkaJsCluster } from "./library.js";
 import { isOfOneTopic, lookForTopics, type LookedFor } from "./look-for-topics.js";
-import { knownPartitions, leaderOf, openCluster, READ_COMMITTED, READ_UNCOMMITTED } from "./open-cluster.js";
+import {
+  connectInTime,
+  knownPartitions,
+  leaderOf,
+  openCluster,
+  READ_COMMITTED,
+  READ_UNCOMMITTED,
+  SilentBroker,
+} from "./open-cluster.js";
 import { isPassing, translateError } from "./translate-error.js";
 
 const FIRST_RETRY = 250;
@@ -33,6 +41,7 @@ export class KafkaJsConsumer implements KafkaConsumer {
   #session: GroupSession | undefined;
   #running: Promise<void> | undefined;
   #closeWait = 0;
+  #opened = 0;
   /** A topic that is not there while others are read: it is all that is wrong once nothing else is. */
   #missing: HeadraceError | undefined;
 
@@ -48,11 +57,15 @@ export class KafkaJsConsumer implements KafkaConsumer {
   }
 
   async connect(): Promise<void> {
-    try {
-      await this.#cluster.connect();
-    } catch (error) {
-      this.#reopen();
-      throw translateError(error, this.#settings.connection, "");
+    const { connection } = this.#settings;
+    for (let left = connection.brokers.length; ; left--) {
+      try {
+        await connectInTime(this.#cluster);
+        break;
+      } catch (error) {
+        this.#reopen();
+        if (!(error instanceof SilentBroker) || left <= 1) throw translateError(error, connection, "");
+      }
     }
     this.#running ??= this.#run();
   }
@@ -142,7 +155,7 @@ export class KafkaJsConsumer implements KafkaConsumer {
 
   /** From joining the group to the next rebalance. */
   async #generation(signal: AbortSignal): Promise<void> {
-    await this.#cluster.connect();
+    await connectInTime(this.#cluster);
     const topics = await this.#topics();
     const generation = await this.#membership.join(topics.found);
     const own = generation.partitions.map(({ topic }) => topic);
@@ -251,7 +264,8 @@ export class KafkaJsConsumer implements KafkaConsumer {
     const { connection, requestTimeout, metadataMaxAge, readCommitted, topics } = this.#settings;
     // What matches a pattern is there; asked for once it is deleted, it would be made anew.
     const createTopics = this.#settings.createTopics && !(topics instanceof RegExp);
-    return openCluster(connection, { requestTimeout, metadataMaxAge, readCommitted, createTopics });
+    const settings = { requestTimeout, metadataMaxAge, readCommitted, createTopics };
+    return openCluster(connection, settings, this.#opened++);
   }
 
   #reopen(): void {

@@ -25,6 +25,8 @@ export interface FetchLimits {
   readonly maxPartitionBytes: number;
   readonly isolationLevel: number;
   readonly rackId: string;
+  /** Milliseconds for the answer, `maxWait` not counted: a slow line may need long for `maxBytes`. */
+  readonly requestTimeout: number;
 }
 
 export interface FetchedPartition {
@@ -56,7 +58,7 @@ export async function fetchRecords(
       decode: (bytes) => Promise.resolve(decode(bytes, version)),
       parse: (partitions) => Promise.resolve(partitions),
     },
-    requestTimeout: limits.maxWait + 5_000,
+    requestTimeout: limits.maxWait + limits.requestTimeout,
   };
   return await broker.connectionPool.send(request);
 }

@@ -9,7 +9,7 @@ import { type FetchedPartition, fetchRecords } from "./fetch-request.js";
 import { type Generation, generationIsOver, type GroupMembership, type PartitionOffset } from "./group-membership.js";
 import { type KafkaJsCluster, kafkaJs } from "./library.js";
 import { isOfOneTopic } from "./look-for-topics.js";
-import { leaderOf, READ_COMMITTED, READ_UNCOMMITTED } from "./open-cluster.js";
+import { leaderOf, READ_COMMITTED, READ_UNCOMMITTED, rotated } from "./open-cluster.js";
 import { asKafkaJsError, isPassing, translateError } from "./translate-error.js";
 
 /** How long a broker may hold a fetch back while a partition that is left out of it may get room, in milliseconds. */
@@ -363,12 +363,14 @@ export class GroupSession {
   }
 
   async #fetchFrom(leader: number, states: readonly PartitionState[], someLeftOut: boolean): Promise<void> {
-    const { fetchMaxWait, fetchMinBytes, fetchMaxBytes, maxPartitionBytes, readCommitted, rackId } = this.#settings;
+    const { fetchMaxWait, fetchMinBytes, fetchMaxBytes, maxPartitionBytes, readCommitted } = this.#settings;
+    const { rackId, requestTimeout } = this.#settings;
     this.#busy.add(leader);
     try {
       const broker = await this.#cluster.findBroker({ nodeId: leader });
       const answers = await fetchRecords(
         broker,
+        // Another one first each time: the broker fills the answer in the order of the question.
         rotated(states, this.#sequence).map(({ topic, partition, position }) => ({
           topic,
           partition,
@@ -381,6 +383,7 @@ export class GroupSession {
           maxPartitionBytes,
           isolationLevel: readCommitted ? READ_COMMITTED : READ_UNCOMMITTED,
           rackId,
+          requestTimeout,
         },
       );
       for (const answer of answers) {
@@ -397,6 +400,7 @@ export class GroupSession {
 
   async #received(state: PartitionState, answer: FetchedPartition): Promise<void> {
     const { topic, partition } = state;
+    const { readCommitted, checkCrcs } = this.#settings;
     if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
       await this.#begin(state);
       return;
@@ -408,7 +412,10 @@ export class GroupSession {
     state.highWatermark = answer.highWatermark;
     if (turnIsOver()) await nextLoopTurn();
     try {
-      const batches = await readRecordBatches(answer.bytes, this.#settings.readCommitted ? answer.aborted : undefined);
+      const batches = await readRecordBatches(answer.bytes, {
+        aborted: readCommitted ? answer.aborted : undefined,
+        checkCrcs,
+      });
       for (const { records, nextOffset } of batches) {
         if (this.#ending.signal.aborted || nextOffset <= state.position) continue;
         const wanted = records && from(records, state.position);
@@ -506,10 +513,4 @@ function from(records: FetchedRecords, position: number): FetchedRecords {
   let first = 0;
   while (first < records.length && records.offset(first) < position) first++;
   return records.slice(first, records.length);
-}
-
-/** Another one first each time: the broker fills the answer in the order of the question. */
-function rotated<T>(items: readonly T[], turn: number): T[] {
-  const first = turn % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
 }

@@ -6,7 +6,7 @@ import { partitionOfKey } from "../records/murmur2.js";
 import { restamp } from "../records/record-batch-writer.js";
 import { SteadyTrouble } from "../steady-trouble.js";
 import { type KafkaJsBroker, type KafkaJsCluster, type KafkaJsError, kafkaJs } from "./library.js";
-import { knownPartitions, leaderOf, openCluster } from "./open-cluster.js";
+import { connectInTime, knownPartitions, leaderOf, openCluster, SilentBroker } from "./open-cluster.js";
 import { type BatchOwner, PartitionQueue, type PendingBatch } from "./partition-queue.js";
 import { produce } from "./produce-request.js";
 import { SpareMemory } from "./spare-memory.js";
@@ -53,6 +53,7 @@ export class KafkaJsProducer implements KafkaProducer {
   #unnumbered: boolean;
   #turn = 0;
   #underWay = 0;
+  #opened = 0;
   #idle: (() => void) | undefined;
   #refreshing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -66,12 +67,15 @@ export class KafkaJsProducer implements KafkaProducer {
 
   async connect(): Promise<void> {
     checkCompression(this.#settings.compression);
-    try {
-      await this.#cluster.connect();
-    } catch (error) {
-      void this.#cluster.disconnect().catch(() => undefined);
-      this.#cluster = this.#open();
-      throw translateError(error, this.#settings.connection, "");
+    const { connection } = this.#settings;
+    for (let left = connection.brokers.length; ; left--) {
+      try {
+        return await connectInTime(this.#cluster);
+      } catch (error) {
+        void this.#cluster.disconnect().catch(() => undefined);
+        this.#cluster = this.#open();
+        if (!(error instanceof SilentBroker) || left <= 1) throw translateError(error, connection, "");
+      }
     }
   }
 
@@ -178,7 +182,7 @@ export class KafkaJsProducer implements KafkaProducer {
 
   #open(): KafkaJsCluster {
     const { connection, requestTimeout, metadataMaxAge } = this.#settings;
-    return openCluster(connection, { requestTimeout, metadataMaxAge, createTopics: true });
+    return openCluster(connection, { requestTimeout, metadataMaxAge, createTopics: true }, this.#opened++);
   }
 
   /** Partitions are only ever added to a topic. */
@@ -355,7 +359,7 @@ export class KafkaJsProducer implements KafkaProducer {
       void old.disconnect().catch(() => undefined);
       this.#cluster = this.#open();
       try {
-        await this.#cluster.connect();
+        await connectInTime(this.#cluster);
       } catch (reason) {
         this.#trouble.begins(translateError(reason, this.#settings.connection, ""));
         return;

@@ -83,7 +83,7 @@ export function translateError(error: unknown, connection: KafkaConnection, what
   }
   if (/SASL/.test(inner.name)) return authenticationFailed(brokers, reason, error);
   if (isTlsTrouble(inner)) return new HeadraceError("FLUME_KAFKA_TLS", { brokers, reason }, error);
-  const { broker: address } = inner;
+  const address = addressIn(inner);
   if (address !== undefined && !connection.brokers.includes(address)) {
     return new HeadraceError("FLUME_KAFKA_ADVERTISED", { brokers, address, reason }, error);
   }
@@ -92,6 +92,12 @@ export function translateError(error: unknown, connection: KafkaConnection, what
     return new HeadraceError("FLUME_KAFKA_UNREACHABLE", { brokers, reason }, error);
   }
   return new HeadraceError("FLUME_KAFKA_REFUSED", { what, reason }, error);
+}
+
+/** Of the broker that did not answer, as it stands in the settings if it does. */
+function addressIn({ broker, host, port }: KafkaJsError): string | undefined {
+  const address = broker ?? (host !== undefined && port !== undefined ? `${host}:${port}` : undefined);
+  return address?.replaceAll(";", ":");
 }
 
 function authenticationFailed(brokers: string, reason: string, cause: unknown): HeadraceError {

@@ -1,3 +1,5 @@
+import { nextLoopTurn, turnIsOver } from "../../../engine/turn.js";
+
 /** Castagnoli's polynomial, reflected: RFC 3720, appendix B.4; what Kafka's record batches carry. */
 const POLYNOMIAL = 0x82f63b78;
 
@@ -53,4 +55,17 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, before 
   }
   for (; i < end; i++) crc = (crc >>> 8) ^ (t0[(crc ^ (bytes[i] as number)) & 255] as number);
   return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** A checksum of a megabyte takes a millisecond: others have their turn between pieces of so many bytes. */
+const AT_ONCE = 128 * 1024;
+
+/** CRC-32C of the bytes from `start` on. */
+export async function crc32cInTurns(bytes: Uint8Array, start: number): Promise<number> {
+  let crc = 0;
+  for (let at = start; at < bytes.length; at += AT_ONCE) {
+    if (turnIsOver()) await nextLoopTurn();
+    crc = crc32c(bytes, at, Math.min(bytes.length, at + AT_ONCE), crc);
+  }
+  return crc;
 }

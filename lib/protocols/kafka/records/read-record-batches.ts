@@ -1,5 +1,7 @@
 import { decompress } from "./compression.js";
+import { crc32cInTurns } from "./crc32c.js";
 import { FetchedRecords } from "./fetched-records.js";
+import { CHECKED } from "./record-batch-writer.js";
 
 /** A batch of a fetch, control and aborted ones included: `records` is undefined for those. */
 export interface FetchedBatch {
@@ -22,51 +24,96 @@ const APPEND_TIME = 0x08;
 /** Type of a control record that ends an aborted transaction (KIP-98). */
 const ABORT = 0;
 
+export interface ReadOptions {
+  /** Only where committed records alone are wanted. */
+  readonly aborted?: readonly AbortedTransaction[] | undefined;
+  readonly checkCrcs: boolean;
+}
+
 /**
- * The batches of one partition in a fetch response. The last one may be cut off, as the broker sends bytes up to a
- * limit; it is left out and fetched again. `aborted` only where committed records alone are wanted.
- * Throws RangeError for bytes that are no records, FLUME_KAFKA_CODEC_MISSING.
+ * The batches of one partition in a fetch response, up to the first that cannot be read: asked for again, the response
+ * begins with that one. The last one may be cut off, as the broker sends bytes up to a limit; it is left out and
+ * fetched again. Where the first one cannot be read, it throws: RangeError for bytes that are no records,
+ * FLUME_KAFKA_CODEC_MISSING, FLUME_KAFKA_ZSTD_MISSING, or what a codec says.
  */
 export async function readRecordBatches(
   bytes: Buffer,
-  aborted: readonly AbortedTransaction[] | undefined,
-): Promise<FetchedBatch[]> {
+  { aborted, checkCrcs }: ReadOptions,
+): Promise<readonly FetchedBatch[]> {
   const batches: FetchedBatch[] = [];
-  const waiting = aborted ? aborted.toSorted((a, b) => a.firstOffset - b.firstOffset) : [];
-  const aborting = new Set<bigint>();
+  const transactions = aborted && new AbortedTransactions(aborted);
   for (let at = 0; at + HEADER <= bytes.length; ) {
-    const end = at + 12 + bytes.readInt32BE(at + 8);
-    if (end < at + HEADER) throw new RangeError("a record batch shorter than its own header");
-    if (end > bytes.length) break;
-    const magic = bytes[at + MAGIC_AT];
-    if (magic !== 2) throw new RangeError(`records in format ${magic}, which Kafka has not written since 0.11`);
-    const attributes = bytes.readInt16BE(at + 21);
-    const baseOffset = Number(bytes.readBigInt64BE(at));
-    const nextOffset = baseOffset + bytes.readInt32BE(at + 23) + 1;
-    const producerId = bytes.readBigInt64BE(at + 43);
-    while (waiting.length > 0 && (waiting[0] as AbortedTransaction).firstOffset < nextOffset) {
-      aborting.add((waiting.shift() as AbortedTransaction).producerId);
+    try {
+      const end = at + 12 + bytes.readInt32BE(at + 8);
+      if (end < at + HEADER) throw new RangeError("a record batch shorter than its own header");
+      if (end > bytes.length) break;
+      batches.push(await readBatch(bytes.subarray(at, end), transactions, checkCrcs));
+      at = end;
+    } catch (error) {
+      if (batches.length === 0) throw error;
+      break;
     }
-    const body = bytes.subarray(at + HEADER, end);
-    if (attributes & CONTROL) {
-      if (controlType(body) === ABORT) aborting.delete(producerId);
-      batches.push({ records: undefined, baseOffset, nextOffset });
-    } else if (attributes & TRANSACTIONAL && aborting.has(producerId)) {
-      batches.push({ records: undefined, baseOffset, nextOffset });
-    } else {
-      const compression = attributes & 7;
-      const unpacked = compression === 0 ? body : await decompress(compression, body);
-      const records = FetchedRecords.scan(unpacked, {
-        count: bytes.readInt32BE(at + 57),
-        baseOffset,
-        baseTimestamp: Number(bytes.readBigInt64BE(at + 27)),
-        ...(attributes & APPEND_TIME ? { appendTime: Number(bytes.readBigInt64BE(at + 35)) } : {}),
-      });
-      batches.push({ records, baseOffset, nextOffset });
-    }
-    at = end;
   }
   return batches;
+}
+
+async function readBatch(
+  batch: Buffer,
+  transactions: AbortedTransactions | undefined,
+  checkCrcs: boolean,
+): Promise<FetchedBatch> {
+  const magic = batch[MAGIC_AT];
+  if (magic !== 2) throw new RangeError(`records in format ${magic}, which Kafka has not written since 0.11`);
+  if (checkCrcs && (await crc32cInTurns(batch, CHECKED)) !== batch.readUInt32BE(17)) {
+    throw new RangeError("the checksum of the record batch is wrong");
+  }
+  const attributes = batch.readInt16BE(21);
+  const baseOffset = Number(batch.readBigInt64BE(0));
+  const nextOffset = baseOffset + batch.readInt32BE(23) + 1;
+  const producerId = batch.readBigInt64BE(43);
+  transactions?.reach(nextOffset);
+  const body = batch.subarray(HEADER);
+  if (attributes & CONTROL) {
+    if (controlType(body) === ABORT) transactions?.end(producerId);
+    return { records: undefined, baseOffset, nextOffset };
+  }
+  if (attributes & TRANSACTIONAL && transactions?.has(producerId))
+    return { records: undefined, baseOffset, nextOffset };
+  const compression = attributes & 7;
+  const unpacked = compression === 0 ? body : await decompress(compression, body);
+  const records = FetchedRecords.scan(unpacked, {
+    count: batch.readInt32BE(57),
+    baseOffset,
+    baseTimestamp: Number(batch.readBigInt64BE(27)),
+    ...(attributes & APPEND_TIME ? { appendTime: Number(batch.readBigInt64BE(35)) } : {}),
+  });
+  return { records, baseOffset, nextOffset };
+}
+
+/** Which producers' records belong to aborted transactions, as reading goes on. */
+class AbortedTransactions {
+  readonly #ahead: AbortedTransaction[];
+  readonly #aborting = new Set<bigint>();
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#ahead = aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
+  }
+
+  /** Those that begin before this offset have begun. */
+  reach(offset: number): void {
+    for (let [next] = this.#ahead; next && next.firstOffset < offset; [next] = this.#ahead) {
+      this.#aborting.add(next.producerId);
+      this.#ahead.shift();
+    }
+  }
+
+  end(producerId: bigint): void {
+    this.#aborting.delete(producerId);
+  }
+
+  has(producerId: bigint): boolean {
+    return this.#aborting.has(producerId);
+  }
 }
 
 /** The key of a control record is its version and its type. */

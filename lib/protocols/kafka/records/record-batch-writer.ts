@@ -1,8 +1,7 @@
 import type { FlumeEvent } from "../../../engine/event.js";
 import { varintSize, writeVarint } from "../../../formats/varint.js";
 import { compress, type CompressionName, compressionId } from "./compression.js";
-import { nextLoopTurn, turnIsOver } from "../../../engine/turn.js";
-import { crc32c } from "./crc32c.js";
+import { crc32c, crc32cInTurns } from "./crc32c.js";
 
 /** What of an event becomes the value of its record. */
 export interface ValueForm {
@@ -28,9 +27,7 @@ const NO_RECORD_HEADERS: readonly RecordHeader[] = [];
 export const BATCH_OVERHEAD = 61;
 const FIRST_SIZE = 16 * 1024;
 /** What the checksum covers begins here: behind itself. */
-const CHECKED = 21;
-/** A checksum of a megabyte takes some milliseconds: others have their turn between pieces of so many bytes. */
-const CHECKED_AT_ONCE = 128 * 1024;
+export const CHECKED = 21;
 
 /**
  * One record batch, magic 2: Kafka protocol guide, "Record Batch". Records are written as they are added, so that
@@ -137,7 +134,7 @@ export class RecordBatchWriter {
     bytes.writeInt16BE(producer.epoch, 51);
     bytes.writeInt32BE(producer.sequence, 53);
     bytes.writeInt32BE(this.#count, 57);
-    bytes.writeUInt32BE(await checksum(bytes), 17);
+    bytes.writeUInt32BE(await crc32cInTurns(bytes, CHECKED), 17);
     return bytes;
   }
 
@@ -165,15 +162,6 @@ export function restamp(batch: Buffer, producer: ProducerStamp): void {
   batch.writeInt16BE(producer.epoch, 51);
   batch.writeInt32BE(producer.sequence, 53);
   batch.writeUInt32BE(crc32c(batch, CHECKED), 17);
-}
-
-async function checksum(bytes: Buffer): Promise<number> {
-  let crc = 0;
-  for (let at = CHECKED; at < bytes.length; at += CHECKED_AT_ONCE) {
-    if (turnIsOver()) await nextLoopTurn();
-    crc = crc32c(bytes, at, Math.min(bytes.length, at + CHECKED_AT_ONCE), crc);
-  }
-  return crc;
 }
 
 function headersSize(headers: readonly RecordHeader[]): number {
