@@ -47,12 +47,7 @@ const FLUME: Readonly<Record<string, unknown>> = {
 };
 
 /** Those without an equal; the help says why. */
-const WITHOUT_EQUAL = [
-  "hdfs.minBlockReplicas",
-  "hdfs.rollTimerPoolSize",
-  "hdfs.kerberosKeytab",
-  "hdfs.useRawLocalFileSystem",
-];
+const WITHOUT_EQUAL = ["hdfs.minBlockReplicas", "hdfs.rollTimerPoolSize", "hdfs.useRawLocalFileSystem"];
 
 const declared = new Map<string, Property>(
   [sink, cluster].flatMap(({ properties }) =>

@@ -8,6 +8,7 @@ import { faultSuite } from "./fault-suite.js";
 import { flowSuite } from "./flow-suite.js";
 import { formatSuite } from "./format-suite.js";
 import { fullDiskSuite } from "./full-disk-suite.js";
+import { kerberosSuite } from "./kerberos-suite.js";
 import { outageSuite } from "./outage-suite.js";
 import { pairSuite } from "./pair-suite.js";
 import { sinkSuite } from "./sink-suite.js";
@@ -41,4 +42,5 @@ describe("against a real HDFS", function () {
   pairSuite();
   fullDiskSuite();
   tlsSuite();
+  kerberosSuite();
 });

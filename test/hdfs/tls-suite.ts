@@ -4,7 +4,7 @@ import { isDeliveryError } from "../../lib/engine/errors.js";
 import { type HdfsCluster, startHdfs } from "../counterparts/hdfs/cluster.js";
 import { type TempDir, tempDir } from "../support/temp-dir.js";
 import { hdfsClient, hdfsSink, linesBelow, numbered } from "./support/sinks.js";
-import { tlsFiles } from "./support/tls-files.js";
+import { tlsFiles } from "../counterparts/hdfs/tls-files.js";
 
 /** An HDFS that speaks TLS only, name node and data node: dfs.http.policy is HTTPS_ONLY. */
 export function tlsSuite(): void {

@@ -1,5 +1,6 @@
 import { contentOf } from "../../lib/engine/content.js";
 import { strict as assert } from "node:assert";
+import { setImmediate as turn } from "node:timers/promises";
 import { HeadraceError } from "../../lib/engine/errors.js";
 import { isHdfsError } from "../../lib/protocols/webhdfs/hdfs-error.js";
 import { KerberosLogin, type KerberosPackage } from "../../lib/protocols/webhdfs/kerberos-login.js";
@@ -9,6 +10,9 @@ import { type Answer, FakeNode, json, remote } from "./support/fake-node.js";
 import { clusterSettings } from "./support/sinks.js";
 
 const STATUS = { FileStatus: { pathSuffix: "", type: "FILE", length: 3, modificationTime: 0 } };
+
+/** The ticket of the process. */
+const TICKET = { kind: "kerberos", principal: "", keyTab: "" } as const;
 
 describe("WebHDFS on the wire", () => {
   const nodes: FakeNode[] = [];
@@ -160,6 +164,105 @@ describe("WebHDFS on the wire", () => {
     assert.equal(proxied?.get("doas"), "alice");
   });
 
+  it("takes what GETDELEGATIONTOKEN gives for a delegation token, and nothing else", () => {
+    const read = (delegationToken: string) => {
+      const cluster = clusterSettings(["http://a"], { authentication: "token", delegationToken });
+      return webHdfsSettings(cluster, { proxyUser: "", timeout: 1 }).login;
+    };
+    const field = (text: string) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)]);
+    const long = Buffer.concat([Buffer.from([0x8f, 200]), Buffer.alloc(200)]);
+    const parts = [long, field("password"), field("HDFS_DELEGATION_TOKEN"), field("127.0.0.1:8020")];
+    const token = Buffer.concat(parts).toString("base64url");
+    assert.deepEqual(read(`${token}\n`), { kind: "token", token });
+    const wrong = ["", "t0ken", "Token { kind: HDFS_DELEGATION_TOKEN }", token.slice(0, -4), `${token}AAAA`, "____"];
+    for (const text of wrong) assert.throws(() => read(text), { code: "FLUME_HDFS_TOKEN" }, text);
+  });
+
+  it("logs in again when a cookie does not count any more, and gives up when the ticket does not either", async () => {
+    let valid = "1";
+    let logins = 0;
+    const kerberos: KerberosPackage = {
+      initializeClient: async () => ({ step: async () => String(++logins) }),
+    };
+    const nameNode = await fake(({ headers }, response) => {
+      const { authorization, cookie } = headers;
+      if (cookie === `hadoop.auth=${valid}`) json(response, 200, STATUS);
+      else if (authorization !== undefined && valid !== "none") {
+        response.writeHead(200, { "set-cookie": `hadoop.auth=${valid}; Path=/` }).end(JSON.stringify(STATUS));
+      } else response.writeHead(401, "Authentication required").end("<html>");
+    });
+    const client = clientOf([nameNode.url], { login: TICKET }, new KerberosLogin(TICKET, async () => kerberos));
+    await client.status("/a");
+    valid = "2";
+    await Promise.all([1, 2, 3].map(() => client.status("/a")));
+    await client.status("/a");
+    assert.equal(nameNode.asked.at(-1)?.headers.cookie, "hadoop.auth=2");
+    assert.ok(logins <= 4, `${logins} logins`);
+    valid = "none";
+    const before = nameNode.asked.length;
+    await assert.rejects(
+      client.status("/a"),
+      (error) =>
+        isHdfsError(error) &&
+        error.code === "FLUME_HDFS_AUTHENTICATION" &&
+        /401 Authentication required/.test(error.message),
+    );
+    assert.equal(nameNode.asked.length, before + 2);
+  });
+
+  it("tells MIT's library of each key table in turn, and leaves the environment as it was", async () => {
+    const seen: [unknown, string | undefined, string | undefined][] = [];
+    const look = (principal: unknown) =>
+      seen.push([principal, process.env["KRB5_CLIENT_KTNAME"], process.env["KRB5CCNAME"]]);
+    const kerberos: KerberosPackage = {
+      initializeClient: async (_, { principal }) => {
+        look(principal);
+        await turn();
+        return {
+          step: async () => {
+            await turn();
+            look(principal);
+            if (principal === "b") throw new Error("no ticket");
+            return "token";
+          },
+        };
+      },
+    };
+    // Any file that can be read.
+    const keyTabs: Readonly<Record<string, string>> = { a: process.execPath, b: __filename, c: "" };
+    const before = { ...process.env };
+    const logins = Object.entries(keyTabs).map(([principal, keyTab]) =>
+      new KerberosLogin({ principal, keyTab }, async () => kerberos).authorization("host"),
+    );
+    const settled = await Promise.allSettled(logins);
+    assert.deepEqual(
+      settled.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    );
+    assert.deepEqual({ ...process.env }, before);
+    assert.equal(seen.length, 6);
+    for (const [principal, keyTab, cache] of seen) {
+      const expected = keyTabs[String(principal)];
+      assert.equal(keyTab, expected === "" ? before["KRB5_CLIENT_KTNAME"] : `FILE:${expected}`, String(principal));
+      assert.equal(cache?.startsWith("MEMORY:headrace-") ?? false, expected !== "");
+    }
+    assert.equal(new Set(seen.map(([, , cache]) => cache)).size, 3);
+  });
+
+  it("takes a 403 without an exception for a login that went wrong: WebHDFS itself names one", async () => {
+    const nameNode = await fake((_, response) =>
+      response.writeHead(403, "GSSException: Checksum failed", { "content-type": "text/html" }).end("<html>"),
+    );
+    await assert.rejects(
+      clientOf([nameNode.url]).rename("/a", "/b"),
+      (error) =>
+        isHdfsError(error) &&
+        error.code === "FLUME_HDFS_AUTHENTICATION" &&
+        error.outcome === "none" &&
+        /403 GSSException: Checksum failed/.test(error.message),
+    );
+  });
+
   it("logs in by Kerberos once, keeps the cookie, and shows a data node nothing of it", async () => {
     let logins = 0;
     const kerberos: KerberosPackage = {
@@ -170,11 +273,7 @@ describe("WebHDFS on the wire", () => {
       const headers = { "set-cookie": "hadoop.auth=u; Path=/; HttpOnly", location: `${dataNode.url}/x?delegation=d` };
       response.writeHead(307, headers).end();
     });
-    const client = clientOf(
-      [nameNode.url],
-      { login: { kind: "kerberos", principal: "" } },
-      new KerberosLogin("", async () => kerberos),
-    );
+    const client = clientOf([nameNode.url], { login: TICKET }, new KerberosLogin(TICKET, async () => kerberos));
     await client.append("/a", contentOf([Buffer.from("x")]));
     await client.append("/a", contentOf([Buffer.from("x")]));
     assert.equal(nameNode.asked[0]?.headers.authorization, "Negotiate HTTP@127.0.0.1-1");
@@ -185,10 +284,10 @@ describe("WebHDFS on the wire", () => {
   });
 
   it("says what to install when Kerberos is wanted and not there", async () => {
-    const login = new KerberosLogin("", async () => {
+    const login = new KerberosLogin(TICKET, async () => {
       throw new HeadraceError("FLUME_HDFS_KERBEROS_MISSING", { reason: "not installed" });
     });
-    const client = clientOf(["http://127.0.0.1:9"], { login: { kind: "kerberos", principal: "" } }, login);
+    const client = clientOf(["http://127.0.0.1:9"], { login: TICKET }, login);
     await assert.rejects(client.status("/a"), { code: "FLUME_HDFS_KERBEROS_MISSING" });
   });
 

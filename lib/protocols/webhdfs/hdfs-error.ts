@@ -1,4 +1,5 @@
 import { DeliveryError, type ErrorCode, type ErrorParameters, type Outcome } from "../../engine/errors.js";
+import type { Reply } from "./http-exchange.js";
 
 /** What an operation on HDFS rejects with. `outcome` says whether it may have been carried out all the same. */
 export class HdfsError extends DeliveryError {
@@ -71,18 +72,32 @@ const BEFORE_ANY_CHANGE = new Set([
   "UnsupportedOperationException",
 ]);
 
+/**
+ * Who asks was not believed, so nothing was done. A login that goes wrong is answered by a filter before WebHDFS, without the
+ * exception that a 403 of WebHDFS itself always names; a token that is not good is found out inside, and wrapped.
+ */
+function isNotLetIn(status: number, remote: RemoteException | undefined): boolean {
+  if (status === 401) return true;
+  if (!remote) return status === 403;
+  const { exception, message } = remote;
+  return (
+    exception === "InvalidToken" ||
+    exception === "AuthenticationException" ||
+    (exception === "SecurityException" && message.startsWith("Failed to obtain user group information"))
+  );
+}
+
 /** An answer that is no success, as the error that it means. Decided by the exception: nearly all have status 403. */
-export function refusal(operation: string, path: string, status: number, body: Buffer): HdfsError {
+export function refusal(operation: string, path: string, { status, statusText, body }: Reply): HdfsError {
   const remote = remoteExceptionOf(body);
   const exception = remote?.exception;
-  const reason = remote ? `${remote.exception}: ${remote.message}` : `status ${status}`;
-  const unchanged = exception !== undefined && BEFORE_ANY_CHANGE.has(exception);
-  const outcome: Outcome = unchanged || status === 401 ? "none" : "unknown";
+  const reason = remote ? `${remote.exception}: ${remote.message}` : `status ${status} ${firstLine(statusText)}`.trim();
+  const notLetIn = isNotLetIn(status, remote);
+  const unchanged = notLetIn || (exception !== undefined && BEFORE_ANY_CHANGE.has(exception));
+  const outcome: Outcome = unchanged ? "none" : "unknown";
   const parameters = { operation, path, reason };
   const make = (code: ErrorCode) => new HdfsError(code, { outcome, exception, parameters });
-  if (status === 401 || exception === "InvalidToken" || exception === "AuthenticationException") {
-    return make("FLUME_HDFS_AUTHENTICATION");
-  }
+  if (notLetIn) return make("FLUME_HDFS_AUTHENTICATION");
   if (exception !== undefined && ASK_ANOTHER.has(exception)) return make("FLUME_HDFS_STANDBY");
   if (exception !== undefined && NOT_ALLOWED.has(exception)) return make("FLUME_HDFS_NOT_ALLOWED");
   // What a name node says before a write when none is up, or none has room for a block.

@@ -8,6 +8,8 @@ const LARGEST_REPLY = 64 * 1024 * 1024;
 
 export interface Reply {
   readonly status: number;
+  /** The words behind the status: Hadoop's filters say there what is wrong. */
+  readonly statusText: string;
   readonly headers: IncomingMessage["headers"];
   readonly body: Buffer;
 }
@@ -105,10 +107,10 @@ export class HttpExchange {
         response.on("error", fail);
         response.on("end", () => {
           clearTimeout(timer);
-          const { statusCode = 0, headers: told } = response;
+          const { statusCode = 0, statusMessage = "", headers: told } = response;
           // A refusal may come before all was sent: the rest is not wanted.
           if (statusCode >= 300 && upload?.abandon()) request.destroy();
-          resolve({ status: statusCode, headers: told, body: Buffer.concat(chunks) });
+          resolve({ status: statusCode, statusText: statusMessage, headers: told, body: Buffer.concat(chunks) });
         });
       });
       if (!body || !upload) request.end();

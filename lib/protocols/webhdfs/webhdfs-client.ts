@@ -40,7 +40,7 @@ export class WebHdfsClient {
     const { login, tls } = settings;
     this.#settings = settings;
     this.#http = new HttpExchange(tls);
-    this.#kerberos = login.kind === "kerberos" ? (kerberos ?? new KerberosLogin(login.principal)) : undefined;
+    this.#kerberos = login.kind === "kerberos" ? (kerberos ?? new KerberosLogin(login)) : undefined;
   }
 
   /** Makes a file with these bytes, and its folders. Rejects with the exception FileAlreadyExistsException unless `overwrite`. */
@@ -94,7 +94,7 @@ export class WebHdfsClient {
     if (reply.status === 200) return reply.body;
     const url = this.#redirected(reply, "OPEN", path);
     const data = await this.#ask({ method: "GET", url, timeout: this.#settings.timeout }, "OPEN", path);
-    if (data.status !== 200) throw refusal("OPEN", path, data.status, data.body);
+    if (data.status !== 200) throw refusal("OPEN", path, data);
     return data.body;
   }
 
@@ -130,7 +130,7 @@ export class WebHdfsClient {
       try {
         const reply = await this.#ask({ method, url, headers, body, timeout }, operation, path);
         if (reply.status === success) return;
-        throw refusal(operation, path, reply.status, reply.body);
+        throw refusal(operation, path, reply);
       } catch (error) {
         // A standby, too, names a data node for a CREATE, which finds out when it asks it for a block.
         if (isHdfsError(error) && error.code === "FLUME_HDFS_STANDBY") {
@@ -183,14 +183,12 @@ export class WebHdfsClient {
       const at = (first + i) % urls.length;
       const url = this.#address(urls[at] as string, operation, path, query);
       try {
-        const headers = { "x-xsrf-header": "headrace", ...(await this.#credentials(url, true)) };
-        const reply = await this.#ask({ method, url, headers, timeout }, operation, path);
-        this.#keepCookie(url, reply);
+        const reply = await this.#askAsOurselves({ method, url, timeout }, operation, path);
         if (success.includes(reply.status)) {
           this.#active = at;
           return reply;
         }
-        const error = refusal(operation, path, reply.status, reply.body);
+        const error = refusal(operation, path, reply);
         if (!asksForAnother(reply.status, remoteExceptionOf(reply.body))) throw error;
         failure = tellingFailure(failure, error);
       } catch (error) {
@@ -232,13 +230,25 @@ export class WebHdfsClient {
     return { authorization: await this.#kerberos.authorization(url.hostname) };
   }
 
+  /** With a ticket where the cookie of an earlier login does not count any more: it has ended, or the name node has started anew. */
+  async #askAsOurselves(question: Question, operation: string, path: string): Promise<Reply> {
+    const cookie = this.#cookies.get(question.url.origin);
+    const ask = async () => {
+      const headers = { "x-xsrf-header": "headrace", ...(await this.#credentials(question.url, true)) };
+      const reply = await this.#ask({ ...question, headers }, operation, path);
+      this.#keepCookie(question.url, reply);
+      return reply;
+    };
+    const reply = await ask();
+    if (reply.status !== 401 || cookie === undefined) return reply;
+    // Unless another request has a new one by now.
+    if (this.#cookies.get(question.url.origin) === cookie) this.#cookies.delete(question.url.origin);
+    return await ask();
+  }
+
   /** `hadoop.auth`: hadoop-auth, "Java HTTP SPNEGO". */
   #keepCookie(url: URL, reply: Reply): void {
-    if (!this.#kerberos) return;
-    if (reply.status === 401) {
-      this.#cookies.delete(url.origin);
-      return;
-    }
+    if (!this.#kerberos || reply.status === 401) return;
     const [cookie] = (reply.headers["set-cookie"] ?? []).filter((line) => line.startsWith("hadoop.auth="));
     const [pair] = cookie?.split(";") ?? [];
     if (pair !== undefined && pair !== "hadoop.auth=") this.#cookies.set(url.origin, pair);

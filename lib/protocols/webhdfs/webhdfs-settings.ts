@@ -2,13 +2,15 @@ import { userInfo } from "node:os";
 import type { ConnectionOptions } from "node:tls";
 import type { SharedSettings } from "../../engine/component.js";
 import { HeadraceError } from "../../engine/errors.js";
+import { isDelegationToken } from "./delegation-token.js";
+import type { KerberosIdentity } from "./kerberos-login.js";
 import { parsedUrl } from "./parsed-url.js";
 
 /** How a client says who it is. */
 export type HdfsLogin =
   | { readonly kind: "simple"; readonly user: string }
   | { readonly kind: "token"; readonly token: string }
-  | { readonly kind: "kerberos"; readonly principal: string };
+  | ({ readonly kind: "kerberos" } & KerberosIdentity);
 
 export interface WebHdfsSettings {
   /** `http://host:9870` of each name node, or of one HttpFS. Never empty. */
@@ -23,7 +25,7 @@ export interface WebHdfsSettings {
 
 /**
  * Reads what an hdfs-cluster node holds.
- * @throws HeadraceError FLUME_HDFS_ADDRESS when an address is none
+ * @throws HeadraceError FLUME_HDFS_ADDRESS when an address is none, FLUME_HDFS_TOKEN when a delegation token is none
  */
 export function webHdfsSettings(
   cluster: SharedSettings,
@@ -40,8 +42,12 @@ export function webHdfsSettings(
 }
 
 function loginOf(kind: string, text: (name: string) => string): HdfsLogin {
-  if (kind === "token") return { kind, token: text("delegationToken") };
-  if (kind === "kerberos") return { kind, principal: text("kerberosPrincipal") };
+  if (kind === "token") {
+    const token = text("delegationToken");
+    if (!isDelegationToken(token)) throw new HeadraceError("FLUME_HDFS_TOKEN");
+    return { kind, token };
+  }
+  if (kind === "kerberos") return { kind, principal: text("kerberosPrincipal"), keyTab: text("kerberosKeytab") };
   return { kind: "simple", user: text("user") || userInfo().username };
 }
 

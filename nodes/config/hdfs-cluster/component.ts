@@ -1,15 +1,15 @@
 import type { ConfigComponent } from "../../../lib/engine/component.js";
 import { choice, configNode, secret, text } from "../../../lib/engine/properties.js";
 
+const byKerberos = { property: "authentication", is: ["kerberos"] } as const;
+
 const properties = {
   urls: text("", { required: true }),
   authentication: choice(["simple", "token", "kerberos"], "simple"),
   user: text("", { shownWhen: { property: "authentication", is: ["simple"] } }),
   delegationToken: secret({ shownWhen: { property: "authentication", is: ["token"] } }),
-  kerberosPrincipal: text("", {
-    flumeKey: "hdfs.kerberosPrincipal",
-    shownWhen: { property: "authentication", is: ["kerberos"] },
-  }),
+  kerberosPrincipal: text("", { flumeKey: "hdfs.kerberosPrincipal", shownWhen: byKerberos }),
+  kerberosKeytab: text("", { flumeKey: "hdfs.kerberosKeytab", shownWhen: byKerberos }),
   tls: configNode("tls-config"),
 };
 

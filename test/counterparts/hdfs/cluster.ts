@@ -7,6 +7,7 @@ import { eventually } from "../../support/eventually";
 import { Lines } from "../../support/lines";
 import { freePort } from "../../support/ports";
 import { tempDir, type TempDir } from "../../support/temp-dir";
+import { REALM } from "../kerberos/kdc";
 import { fetchHdfs } from "./fetch";
 
 export { hdfsUnavailable } from "./fetch";
@@ -28,6 +29,12 @@ export interface HdfsOptions {
   readonly dataFolder?: string;
   /** Serve WebHDFS over TLS alone, with what `ssl-server.xml` in this folder names. */
   readonly tlsFolder?: string;
+  /** Let nobody in without a ticket. Goes with `tlsFolder`: without TLS the data node would want ports of root. */
+  readonly kerberos?: {
+    readonly conf: string;
+    /** With the keys of `hdfs/localhost` and `HTTP/localhost`. */
+    readonly keyTab: string;
+  };
   /** WebHDFS port of the first name node; a free port when absent. */
   readonly port?: number;
   /** Further settings, as in hdfs-site.xml. */
@@ -118,6 +125,7 @@ class HdfsServer implements HdfsCluster {
       leaseSoftLimit,
       dataFolder,
       tlsFolder,
+      kerberos,
       properties,
     } = this.#options;
     const settings: Record<string, string> = {
@@ -131,6 +139,7 @@ class HdfsServer implements HdfsCluster {
         ? {}
         : { "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": String(appendDelay) }),
       ...(tlsFolder === undefined ? {} : this.#tlsSettings()),
+      ...(kerberos === undefined ? {} : kerberosSettings(kerberos.keyTab)),
       ...properties,
     };
     const lines = new Lines();
@@ -141,6 +150,7 @@ class HdfsServer implements HdfsCluster {
         `-Xmx${heap}`,
         ...["-cp", [...(tlsFolder === undefined ? [] : [tlsFolder]), ...this.#classPath].join(path.delimiter)],
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        ...(kerberos === undefined ? [] : kerberosFlags(kerberos.conf)),
         "headrace.counterparts.LoopbackHdfs",
         ...["--dir", this.#folder.file("dfs"), "--name-port", String(this.#namePort)],
         // With TLS the port is that of the settings, and nobody asks at this one.
@@ -241,6 +251,31 @@ class HdfsServer implements HdfsCluster {
     const answer = await this.#lines.find(matches, from, 120_000, `end of "${command}"`);
     if (answer.startsWith("HDFS-FAILED")) throw new Error(answer);
   }
+}
+
+function kerberosSettings(keyTab: string): Record<string, string> {
+  const server = `hdfs/localhost@${REALM}`;
+  const web = `HTTP/localhost@${REALM}`;
+  return {
+    "hadoop.security.authentication": "kerberos",
+    "dfs.namenode.kerberos.principal": server,
+    "dfs.namenode.keytab.file": keyTab,
+    "dfs.datanode.kerberos.principal": server,
+    "dfs.datanode.keytab.file": keyTab,
+    "dfs.namenode.kerberos.internal.spnego.principal": web,
+    "hadoop.http.authentication.type": "kerberos",
+    "hadoop.http.authentication.kerberos.principal": web,
+    "hadoop.http.authentication.kerberos.keytab": keyTab,
+    "dfs.web.authentication.kerberos.principal": web,
+    "dfs.web.authentication.kerberos.keytab": keyTab,
+    "dfs.block.access.token.enable": "true",
+    "dfs.data.transfer.protection": "authentication",
+  };
+}
+
+/** Hadoop looks into Java's own Kerberos, which Java has closed since version 16. */
+function kerberosFlags(conf: string): string[] {
+  return [`-Djava.security.krb5.conf=${conf}`, "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED"];
 }
 
 function statusOf(url: string): Promise<number | undefined> {

@@ -66,9 +66,15 @@ export function numbered(
 }
 
 /** Starts a sink once more on what an earlier one has left, and waits until all files are finished. */
-export async function finishLeftovers(urls: readonly string[], storage: string, path: string): Promise<void> {
-  const client = hdfsClient(urls);
-  const { sink } = hdfsSink(urls, storage, { path });
+export async function finishLeftovers(
+  urls: readonly string[],
+  storage: string,
+  path: string,
+  around: Around = {},
+  more: Partial<WebHdfsSettings> = {},
+): Promise<void> {
+  const client = hdfsClient(urls, more);
+  const { sink } = hdfsSink(urls, storage, { path }, around);
   await sink.start();
   const areFinished = async () => (await filesBelow(client, path)).every((file) => !file.endsWith(".tmp"));
   await eventually(areFinished, { within: 60_000, every: 200, what: "end of all files" });

@@ -14,6 +14,7 @@ import org.apache.hadoop.hdfs.HdfsConfiguration;
 import org.apache.hadoop.hdfs.MiniDFSCluster;
 import org.apache.hadoop.hdfs.MiniDFSCluster.DataNodeProperties;
 import org.apache.hadoop.hdfs.MiniDFSNNTopology;
+import org.apache.hadoop.security.UserGroupInformation;
 
 /**
  * Hadoop's own cluster in one process, with nodes that can be stopped and started one by one, and a pair of name nodes
@@ -54,6 +55,8 @@ public final class LoopbackHdfs {
         default: throw new IllegalArgumentException(args[i]);
       }
     }
+    // Formatting, too, asks who this is; the name node would tell it only later whether that takes Kerberos.
+    UserGroupInformation.setConfiguration(conf);
     if (dataDir != null) conf.set("dfs.datanode.data.dir", dataDir);
     MiniDFSCluster.Builder builder = new MiniDFSCluster.Builder(conf, new File(dir))
         .numDataNodes(dataNodes).format(format).manageNameDfsDirs(true).manageDataDfsDirs(dataDir == null)
