@@ -2,8 +2,8 @@ import type { EventBatch } from "./batch.js";
 import type { Inlet, Limits, Prepared, Sink } from "./contracts.js";
 import type { Counters } from "./counters.js";
 import { NEVER } from "./delivery.js";
-import { asDeliveryError, DeliveryError } from "./errors.js";
-import { type RefusalExit, withoutRefused } from "./refusal.js";
+import { asDeliveryError, DeliveryError, type HeadraceError } from "./errors.js";
+import { type Refused, type RefusalExit, withoutRefused } from "./refusal.js";
 import { WaitingLine } from "./waiting-line.js";
 
 const NO_LIMITS: Limits = { events: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
@@ -119,11 +119,31 @@ export class SinkInlet implements Inlet {
       const rejection = asDeliveryError(error);
       if (!rejection.refused || !this.#refusal) throw rejection;
       await this.#refusal.deliver(batch, rejection.refused, NEVER);
-      const rest = withoutRefused(batch, rejection.refused);
-      if (rest.length > 0) await this.#write(rest);
+      await this.#writeRest(batch, rejection.refused);
       return;
     }
     this.#counters.add("EventDrainSuccessCount", length);
+  }
+
+  /** The refused ones have left: where the rest cannot be written, it comes again alone. */
+  async #writeRest(batch: EventBatch, refused: Refused): Promise<void> {
+    const rest = withoutRefused(batch, refused);
+    if (rest.length === 0) return;
+    try {
+      await this.#write(rest);
+    } catch (error) {
+      const rejection = asDeliveryError(error);
+      const { code, parameters, outcome, retry, failed } = rejection;
+      const owed = new Map<number, HeadraceError>();
+      let place = 0;
+      for (let i = 0; i < batch.length; i++) {
+        if (refused.has(i)) continue;
+        const own = failed ? failed.get(place) : rejection;
+        if (own) owed.set(i, own);
+        place++;
+      }
+      throw new DeliveryError(code, { outcome, retry, parameters, failed: owed, cause: error });
+    }
   }
 
   #release(): void {

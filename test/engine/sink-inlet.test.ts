@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import type { EventBatch } from "../../lib/engine/batch.js";
 import type { Sink } from "../../lib/engine/contracts.js";
 import { Counters } from "../../lib/engine/counters.js";
-import { NEVER } from "../../lib/engine/delivery.js";
+import { Delivery, NEVER, routesTo } from "../../lib/engine/delivery.js";
 import { DeliveryError, HeadraceError } from "../../lib/engine/errors.js";
 import { REFUSED_CODE, RefusalExit } from "../../lib/engine/refusal.js";
 import { SinkInlet } from "../../lib/engine/sink-inlet.js";
@@ -169,6 +169,25 @@ describe("sink inlet", () => {
       assert.deepEqual(written(), []);
       await write(inlet);
       assert.deepEqual(written(), ["good", "fine"]);
+    });
+
+    it("they leave once, however often the rest has to be written again", async () => {
+      const deadLetter = new TestInlet("dead");
+      const exit = (counts: Counters) => new RefusalExit("port", "sink", counts, () => [deadLetter]);
+      const { sink, inlet, written } = opened(new TestSink(), exit);
+      const outage = () => new DeliveryError("FLUME_WRITE_FAILED", { outcome: "unknown" });
+      const oneLeft = new DeliveryError("FLUME_WRITE_FAILED", { failed: new Map([[1, outage()]]) });
+      sink.failures.push(tooLarge(), outage(), outage(), oneLeft);
+      const delivery = new Delivery(routesTo([inlet], batch));
+      await assert.rejects(delivery.attempt(NEVER), (error: DeliveryError) => {
+        assert.deepEqual([...(error.failed?.keys() ?? [])], [0, 2]);
+        return error.code === "FLUME_WRITE_FAILED" && error.outcome === "unknown";
+      });
+      await assert.rejects(delivery.attempt(NEVER), (error: DeliveryError) => error.failed === undefined);
+      await assert.rejects(delivery.attempt(NEVER));
+      await delivery.attempt(NEVER);
+      assert.deepEqual(written(), ["fine"], "good was kept by the write before");
+      assert.deepEqual(deadLetter.bodies, ["bad"]);
     });
 
     it("they are dropped and counted", async () => {
