@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { isHeadraceError } from "../../lib/engine/errors.js";
 import { assign } from "../../lib/protocols/kafka/kafkajs/assignors.js";
 import { DeliveredOffsets } from "../../lib/protocols/kafka/kafkajs/delivered-offsets.js";
+import { CONSUMER_DEFAULTS } from "../../lib/protocols/kafka/defaults.js";
+import { GroupMembership } from "../../lib/protocols/kafka/kafkajs/group-membership.js";
+import type { KafkaJsCluster } from "../../lib/protocols/kafka/kafkajs/library.js";
 import { partitionRule } from "../../lib/protocols/kafka/partition-rule.js";
 import { consumerOverrides, producerOverrides } from "../../lib/protocols/kafka/pass-through.js";
 import { topicTemplate } from "../../nodes/sinks/kafka/topic-template.js";
@@ -157,6 +160,32 @@ describe("Kafka: offsets", () => {
     assert.equal(offsets.due, 12);
     offsets.committed(12);
     assert.equal(offsets.due, undefined);
+  });
+});
+
+describe("Kafka: commits", () => {
+  it("count for the generation that they are of, however long they wait for the coordinator", async () => {
+    const sent: unknown[] = [];
+    const coordinator = { offsetCommit: (request: unknown) => Promise.resolve(void sent.push(request)) };
+    let found = (): void => undefined;
+    const looking = new Promise<void>((resolve) => (found = resolve));
+    const cluster = { findGroupCoordinator: () => looking.then(() => coordinator) } as unknown as KafkaJsCluster;
+    const connection = { brokers: [], clientId: "x" };
+    const membership = new GroupMembership(cluster, { ...CONSUMER_DEFAULTS, connection, groupId: "g", topics: ["t"] });
+    const commit = (id: number, offset: number) =>
+      membership.commit({ id, memberId: `member-${id}`, partitions: [], led: [] }, [
+        { topic: "t", partition: 0, offset },
+      ]);
+    // The second one is of the generation that follows: the first must not go out as part of it.
+    const late = commit(1, 10);
+    const own = commit(2, 20);
+    found();
+    await Promise.all([late, own]);
+    const topics = (offset: string) => [{ topic: "t", partitions: [{ partition: 0, offset }] }];
+    assert.deepEqual(sent, [
+      { groupId: "g", groupGenerationId: 1, memberId: "member-1", topics: topics("10") },
+      { groupId: "g", groupGenerationId: 2, memberId: "member-2", topics: topics("20") },
+    ]);
   });
 });
 

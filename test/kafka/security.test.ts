@@ -12,6 +12,8 @@ import { numberBatch, textBatch } from "../support/event-batches.js";
 import { eventually } from "../support/eventually.js";
 import { TestOutlet } from "../support/outlets.js";
 import { freePort } from "../support/ports.js";
+import { memory, nullSink, seq, tab } from "../support/flow-nodes.js";
+import { type FlowNode, NodeRed } from "../support/node-red.js";
 import { skip } from "../support/skip.js";
 import { tempDir, type TempDir } from "../support/temp-dir.js";
 import { kafkaSink, kafkaSource } from "./support/subjects.js";
@@ -24,6 +26,19 @@ const PASSWORD = "secret1";
 const SESSION = 11_000;
 const QUICK = [{ property: "heartbeat.interval.ms", value: "300" }];
 
+/** A key and a certificate that vouches for itself, in a key store for Java. */
+async function identity(folder: TempDir, name: string): Promise<{ store: string; certificate: string }> {
+  const store = folder.file(`${name}.p12`);
+  const certificate = folder.file(`${name}.pem`);
+  const common = ["-keystore", store, "-storepass", PASSWORD, "-storetype", "PKCS12", "-alias", name];
+  await run("keytool", [
+    ...["-genkeypair", ...common, "-keyalg", "RSA", "-dname", `CN=${name}`, "-validity", "2"],
+    ...["-ext", "san=ip:127.0.0.1"],
+  ]);
+  await run("keytool", ["-exportcert", ...common, "-rfc", "-file", certificate]);
+  return { store, certificate };
+}
+
 describe("Kafka over TLS, with SASL", function () {
   this.timeout(60_000);
   let cluster: KafkaCluster;
@@ -35,14 +50,8 @@ describe("Kafka over TLS, with SASL", function () {
     const reason = await kafkaUnavailable();
     if (reason !== undefined) skip(this, reason);
     folder = await tempDir();
-    const store = folder.file("broker.p12");
-    const common = ["-keystore", store, "-storepass", PASSWORD, "-storetype", "PKCS12", "-alias", "broker"];
-    await run("keytool", [
-      ...["-genkeypair", ...common, "-keyalg", "RSA", "-dname", "CN=broker", "-validity", "2"],
-      ...["-ext", "san=ip:127.0.0.1"],
-    ]);
-    await run("keytool", ["-exportcert", ...common, "-rfc", "-file", folder.file("authority.pem")]);
-    authority = await readFile(folder.file("authority.pem"), "utf8");
+    const { store, certificate } = await identity(folder, "broker");
+    authority = await readFile(certificate, "utf8");
     const jaas = (module: string, options: string): string =>
       `org.apache.kafka.common.security.${module} required ${options};`;
     cluster = await startKafka({
@@ -81,8 +90,8 @@ describe("Kafka over TLS, with SASL", function () {
     shared: { tls: { id: "tls", name: "tls", config: tls, shared: {} } },
   });
 
-  const writeOne = async (shared: SharedSettings): Promise<void> => {
-    const sink = kafkaSink(Object.assign(testContext(), { shared: { cluster: shared } }), { topic: "secure" });
+  const writeOne = async (shared: SharedSettings, more: Parameters<typeof kafkaSink>[1] = {}): Promise<void> => {
+    const sink = kafkaSink(Object.assign(testContext(), { shared: { cluster: shared } }), { topic: "secure", ...more });
     await sink.start();
     try {
       await sink.write(textBatch("x"), NEVER);
@@ -194,9 +203,114 @@ describe("Kafka over TLS, with SASL", function () {
     for (let i = 0; i < written; i++) assert.ok(bodies.has(String(i)), `${i} is lost`);
   });
 
+  it("a certificate for another name is refused, unless the check is turned off as Flume does it", async () => {
+    const named = settings({
+      mechanism: "PLAIN",
+      ...alice,
+      brokers: cluster.bootstrap.replace("127.0.0.1", "localhost"),
+    });
+    await assert.rejects(writeOne(named), {
+      code: "FLUME_KAFKA_TLS",
+      message: /altnames|alternative names|localhost/i,
+    });
+    const off = [{ property: "ssl.disableTLSHostnameVerification", value: "true" }];
+    await writeOne(named, { producerProperties: off });
+  });
+
   it("a broker that cannot prove itself is refused, and so is a plain connection", async () => {
     await assert.rejects(writeOne(settings({ mechanism: "PLAIN", ...alice }, {})), { code: "FLUME_KAFKA_TLS" });
     const plain = clusterSettings(cluster.bootstrap, { mechanism: "PLAIN", ...alice });
     await assert.rejects(writeOne(plain), { code: "FLUME_KAFKA_UNREACHABLE" });
+  });
+});
+
+describe("Kafka over TLS, with certificates of clients", function () {
+  this.timeout(60_000);
+  let cluster: KafkaCluster;
+  let folder: TempDir;
+  let nodeRed: NodeRed | undefined;
+
+  before("start Kafka", async function () {
+    this.timeout(15 * 60_000);
+    const reason = await kafkaUnavailable();
+    if (reason !== undefined) skip(this, reason);
+    folder = await tempDir();
+    const [broker, client] = [await identity(folder, "broker"), await identity(folder, "client")];
+    await run("openssl", [
+      ...["pkcs12", "-in", client.store, "-passin", `pass:${PASSWORD}`],
+      ...["-nocerts", "-nodes", "-out", folder.file("client.key")],
+    ]);
+    const trusted = folder.file("trusted.p12");
+    await run("keytool", [
+      ...["-importcert", "-noprompt", "-alias", "client", "-file", client.certificate],
+      ...["-keystore", trusted, "-storepass", PASSWORD, "-storetype", "PKCS12"],
+    ]);
+    cluster = await startKafka({
+      heap: "256m",
+      clients: {
+        protocol: "SSL",
+        properties: {
+          "ssl.keystore.location": broker.store,
+          "ssl.keystore.password": PASSWORD,
+          "ssl.keystore.type": "PKCS12",
+          "ssl.truststore.location": trusted,
+          "ssl.truststore.password": PASSWORD,
+          "ssl.truststore.type": "PKCS12",
+          "listener.name.clients.ssl.client.auth": "required",
+        },
+      },
+    });
+  });
+
+  afterEach(async () => {
+    await nodeRed?.kill();
+    nodeRed = undefined;
+  });
+
+  after("stop Kafka", async () => {
+    await cluster?.stop();
+    await folder?.remove();
+  });
+
+  /** Through Node-RED's own tls-config node. */
+  const flows = (certificate: Record<string, string>): FlowNode[] => [
+    tab(),
+    { id: "tls", type: "tls-config", name: "", ca: folder.file("broker.pem"), verifyservercert: true, ...certificate },
+    {
+      ...{ id: "cluster", type: "flume-kafka-cluster", name: "", brokers: cluster.bootstrap, clientId: "headrace" },
+      ...{ useTls: true, tls: "tls", mechanism: "none" },
+    },
+    seq("seq", ["memory"], { batchSize: 10, totalEvents: 50 }),
+    memory("memory", ["sink"]),
+    {
+      ...{ id: "sink", type: "flume-kafka-sink", z: "tab", name: "", wires: [] },
+      ...{ cluster: "cluster", topic: "by-certificate", acks: "all" },
+    },
+    {
+      ...{ id: "source", type: "flume-kafka-source", z: "tab", name: "", wires: [["null"]] },
+      ...{ cluster: "cluster", topics: "by-certificate", groupId: "x", autoOffsetReset: "earliest" },
+    },
+    nullSink("null"),
+  ];
+
+  it("without one the broker lets nobody in, and the nodes tell so", async () => {
+    nodeRed = await NodeRed.start({ flows: flows({}) });
+    for (const id of ["sink", "source"]) {
+      await nodeRed.waitForLog(new RegExp(`:${id}\\] .*FLUME_KAFKA_TLS`), { within: 30_000 });
+      await nodeRed.comms.waitForStatus(id, ({ fill }) => fill === "red", { within: 20_000 });
+    }
+  });
+
+  it("with the one of the TLS node events go in and come out", async () => {
+    const own = { cert: folder.file("client.pem"), key: folder.file("client.key") };
+    nodeRed = await NodeRed.start({ flows: flows(own) });
+    const running = nodeRed;
+    await eventually(
+      async () => {
+        const metrics = await running.adminGet<Record<string, Record<string, string>>>("/headrace/metrics");
+        return metrics["SOURCE.source"]?.["EventAcceptedCount"] === "50";
+      },
+      { within: 40_000, what: "50 events" },
+    );
   });
 });
