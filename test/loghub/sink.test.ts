@@ -409,11 +409,16 @@ describe("LogHub sink in Node-RED", function () {
       await eventually(() => logsOf(service).length === 1, { what: "first log", within: 20_000 });
       const outage = service.inject({ on: "PutLogs" }, faults.gateway(503));
       assert.equal(await client.ask('{"n":1}'), "OK");
-      await eventually(() => outage.hits > 1, { what: "attempts", within: 20_000 });
+      const since = Date.now();
+      await eventually(() => outage.hits > 3, { what: "attempts", within: 30_000 });
+      const told = nodeRed.logs.filter((line) => line.includes("[FLUME_LOGHUB_REFUSED]")).length;
+      assert.ok(told >= 1 && told <= 1 + (Date.now() - since) / 10_000, `told ${told} times of ${outage.hits}`);
       assert.equal(await client.ask("no JSON"), "OK");
       outage.end();
       await nodeRed.waitForLog(/flume\.refused\.code=FLUME_LOGHUB_BODY/, { within: 30_000 });
       await eventually(() => logsOf(service).length === 2, { what: "second log", within: 20_000 });
+      const refused = nodeRed.logs.filter((line) => line.includes("flume.refused.code=FLUME_LOGHUB_BODY"));
+      assert.equal(refused.length, 1);
       await client.end();
       assert.deepEqual(logsOf(service).map(fieldsOf), [{ level: "info", text: "Hello" }, { n: "1" }]);
       assert.equal(groupsOf(service)[0]?.topic, "netcat");

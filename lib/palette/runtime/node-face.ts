@@ -16,6 +16,11 @@ export function shownError(error: HeadraceError): Error {
   return shown;
 }
 
+/** The same for the same problem: the id that a service gives each request is another one every time. */
+function aboutProblem({ code, parameters }: HeadraceError): string {
+  return JSON.stringify([code, { ...parameters, request: undefined }]);
+}
+
 /**
  * A node as Node-RED and its users see it: log, errors, status. It stays while node objects come and go with
  * deploys: `attach` binds it to the object of now.
@@ -78,9 +83,10 @@ export class NodeFace {
     if (problem.code === "FLUME_STOPPED" && !this.#phase.running) return;
     this.#problem = problem;
     const now = Date.now();
-    if (now - (this.#reported.get(problem.message) ?? 0) < REPEAT_AFTER) return;
+    const about = aboutProblem(problem);
+    if (now - (this.#reported.get(about) ?? 0) < REPEAT_AFTER) return;
     if (this.#reported.size > 100) this.#reported.clear();
-    this.#reported.set(problem.message, now);
+    this.#reported.set(about, now);
     const { message, next } = errorText(problem, errorCatalogue());
     // With a message of its own, so that Catch nodes get it.
     this.#shell?.error(shownError(problem), { flume: { code: problem.code, message, next, node: this.id } });
