@@ -6,8 +6,27 @@ export type ErrorParameters = Readonly<Record<string, string | number>>;
 
 const BRAND = Symbol.for("@headrace/error.v1");
 
+/** Characters of a parameter that a text shows; the rest of a body or a setting that went wrong helps nobody. */
+const LONGEST_PARAMETER = 500;
+
 function fill(template: string, parameters: ErrorParameters): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(parameters[name] ?? whole));
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = parameters[name];
+    return value === undefined ? whole : oneLine(String(value));
+  });
+}
+
+/** Parameters hold what came from outside: in a log, or in a reply of one line, they must not look like a line of their own. */
+function oneLine(text: string): string {
+  const shown = text.length > LONGEST_PARAMETER ? `${text.slice(0, LONGEST_PARAMETER)}…` : text;
+  // oxlint-disable-next-line no-control-regex
+  return shown.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, escaped);
+}
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+function escaped(character: string): string {
+  return SHORT_ESCAPES[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 /**

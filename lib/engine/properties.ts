@@ -227,7 +227,7 @@ function readValue(
   around?: Surroundings,
 ): unknown {
   if (property.kind === "rows" || property.kind === "rules") return readList(property, raw, field, problems, around);
-  if (raw === undefined || raw === null || raw === "") {
+  if (raw === undefined || raw === null || raw === "" || isBlank(property, raw)) {
     if (property.required && property.default === "") {
       const code = property.kind === "node" ? "FLUME_CONFIG_NODE_REQUIRED" : "FLUME_CONFIG_REQUIRED";
       problems.push(new HeadraceError(code, { field }));
@@ -241,28 +241,44 @@ function readValue(
     case "boolean":
       if (typeof raw === "boolean") return raw;
       if (/^(true|false)$/i.test(String(raw).trim())) return String(raw).trim().toLowerCase() === "true";
-      problems.push(new HeadraceError("FLUME_CONFIG_NOT_BOOLEAN", { field, value: String(raw) }));
+      problems.push(new HeadraceError("FLUME_CONFIG_NOT_BOOLEAN", { field, value: shown(raw) }));
       return property.default;
     case "choice": {
       const wanted = String(raw).trim().toLowerCase();
       const option = property.options.find((candidate) => candidate.toLowerCase() === wanted);
       if (option !== undefined) return option;
       const options = property.options.join(", ");
-      problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_CHOICE", { field, value: String(raw), options }));
+      problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_CHOICE", { field, value: shown(raw), options }));
       return property.default;
     }
     case "text":
+      if (typeof raw === "object") break;
       checkFormat(property, String(raw), field, problems);
       return String(raw);
     default:
+      if (typeof raw === "object") break;
       return String(raw);
   }
+  problems.push(new HeadraceError("FLUME_CONFIG_NOT_TEXT", { field, value: shown(raw) }));
+  return property.default;
+}
+
+/** Whether it looks filled in and is not. In a pattern a space is something to look for. */
+function isBlank(property: Property, raw: unknown): boolean {
+  if (property.kind !== "text" || !property.required || property.default !== "") return false;
+  return property.format !== "regex" && typeof raw === "string" && raw.trim() === "";
+}
+
+/** A value that came from a flow that was written by hand or by a program: it may be anything. */
+function shown(raw: unknown): string {
+  return typeof raw === "object" ? JSON.stringify(raw) : String(raw);
 }
 
 function readNumber(property: NumberProperty, raw: unknown, field: string, problems: HeadraceError[]): number {
-  const value = typeof raw === "number" ? raw : Number(String(raw).trim());
+  const text = typeof raw === "string" ? raw.trim() : "";
+  const value = typeof raw === "number" ? raw : text === "" ? Number.NaN : Number(text);
   if (!Number.isInteger(value)) {
-    problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_NUMBER", { field, value: String(raw) }));
+    problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_NUMBER", { field, value: shown(raw) }));
     return property.default;
   }
   if (value < property.min || value > property.max) {
@@ -307,7 +323,7 @@ function readList(
 ): readonly Record<string, unknown>[] {
   const list: unknown = raw ?? property.default;
   if (!Array.isArray(list)) {
-    problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_LIST", { field, value: String(raw) }));
+    problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_LIST", { field, value: shown(raw) }));
     return [];
   }
   if (property.required && list.length === 0) problems.push(new HeadraceError("FLUME_CONFIG_REQUIRED", { field }));

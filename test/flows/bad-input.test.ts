@@ -1,8 +1,13 @@
 import { strict as assert } from "node:assert";
 import { mkdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
+import { nodeProperties } from "../../lib/engine/common-properties.js";
+import type { Declaration } from "../../lib/engine/component.js";
+import { isShown } from "../../lib/engine/properties.js";
 import { eventually } from "../support/eventually.js";
 import { catchAll, fileRoll, javascript, memory, netcat, nullSink, stress, tab } from "../support/flow-nodes.js";
+import { root } from "../support/machine.js";
 import type { FlowNode } from "../support/node-red.js";
 import { listenerPort } from "../support/ports.js";
 import { tempDir } from "../support/temp-dir.js";
@@ -173,6 +178,47 @@ describe("bad input", () => {
       await runsOn();
     });
   }
+
+  it("nonsense in all properties of a node at once: each of them is told with its value, and nobody else stops", async () => {
+    const { findComponents } = (await import(join(root, "scripts", "build", "components.mjs"))) as {
+      findComponents(dist: string): { declaration: Declaration }[];
+    };
+    const all = findComponents(join(root, "dist")).map(({ declaration }) => declaration);
+    // Without a Catch node, which would keep errors out of the log.
+    await nodeRed().deploy([tab(), ...healthy(healthyPort)]);
+    const { pid } = nodeRed();
+    for (const declaration of all.filter(({ role }) => role !== "config")) {
+      const properties = nodeProperties(declaration);
+      const values = Object.fromEntries(Object.keys(properties).map((name) => [name, { not: "this" }]));
+      const from = nodeRed().logs.length;
+      const id = `nonsense-${declaration.type}`;
+      await nodeRed().deploy(
+        [tab(), ...healthy(healthyPort), { id, type: declaration.type, z: "tab", wires: [[]], ...values }],
+        "nodes",
+      );
+      for (const [name, property] of Object.entries(properties)) {
+        if (!isShown(property, properties, values) || property.kind === "secret") continue;
+        const line = await nodeRed().waitForLog(
+          new RegExp(`${declaration.type}:${id}\\] Error: ${property.flumeKey ?? name} .*\\{"not":"this"\\}`),
+          { from },
+        );
+        assert.match(line, /\. .+\. \[FLUME_CONFIG_\w+\]$/);
+      }
+      await nodeRed().comms.waitForStatus(id, ({ fill, text }) => fill === "red" && text === "check settings");
+    }
+    await runsOn();
+    assert.equal(nodeRed().pid, pid);
+  }).timeout(60_000);
+
+  it("what is shown of a setting is short, and one line of the log", async () => {
+    const from = nodeRed().logs.length;
+    const encoding = `klingon\nfaked line\u0000${"x".repeat(100_000)}`;
+    await nodeRed().deploy([tab(), netcat("endless-source", 1, [], { encoding })]);
+    const line = await nodeRed().waitForLog(/endless-source\] Error: encoding/, { from });
+    assert.match(line, /klingon\\nfaked line\\u0000x+…/);
+    assert.match(line, /\[FLUME_CONFIG_CHARSET\]$/);
+    assert.ok(line.length < 1000, `${line.length}`);
+  });
 
   it("a channel with events in it: wrong settings stop it, nothing is lost, the former settings make it run again", async () => {
     const port = await listenerPort();

@@ -1,3 +1,4 @@
+import type { HeadraceError } from "../../engine/errors.js";
 import type { FlowWiring } from "./flow-wiring.js";
 import { statusText } from "./language.js";
 import type { LiveNode } from "./live-node.js";
@@ -45,7 +46,8 @@ export class StatusBoard {
     if (needsTarget && node.ports.every((port) => !port.wired)) {
       return { fill: node.face.problem ? "red" : "yellow", shape: "ring", text: statusText("noTarget") };
     }
-    if (node.face.problem) return { fill: "red", shape: "ring", text: statusText("problem") };
+    const { problem } = node.face;
+    if (problem) return { fill: "red", shape: "ring", text: statusText(isOfSettings(problem) ? "invalid" : "problem") };
     const status = node.status(rate);
     const paths = this.#wiring.pathsOf(node.id);
     if (!paths) return status;
@@ -53,6 +55,11 @@ export class StatusBoard {
       paths === "tracked" ? statusText("tracked") : bestEffortText(paths, this.#wiring.lateSends(node.id));
     return { ...status, text: besideEachOther(status.text, promise) };
   }
+}
+
+/** Whether only a person can make it good, in a dialog. */
+function isOfSettings({ code }: HeadraceError): boolean {
+  return code.startsWith("FLUME_CONFIG_") || code === "FLUME_BATCH_SIZE_ABOVE_TRANSACTION";
 }
 
 /** "best effort: trigger (12 late)": the node that makes the path so, and messages that came too late. */
