@@ -107,6 +107,32 @@ export function missingTopicTests(suite: () => SuiteKafka): void {
     }
   });
 
+  it("a topic is deleted and made anew with fewer partitions: a sink that runs goes on", async () => {
+    const topic = await suite().topic(3);
+    const sink = kafkaSink(suite().context(), { topic });
+    await sink.start();
+    for (let i = 0; i < 3; i++) await sink.write(numberBatch(i, 1), NEVER);
+    await remove(topic);
+    await suite().admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+    const written: number[] = [];
+    const begun = Date.now();
+    for (let i = 10; i < 16; i++) {
+      await eventually(
+        async () => {
+          await sink.write(numberBatch(i, 1), NEVER);
+          return true;
+        },
+        { within: 30_000, what: `event ${i}` },
+      );
+      written.push(i);
+    }
+    await sink.stop();
+    // What asked for a partition of before is told so at once, and not tried for two minutes.
+    assert.ok(Date.now() - begun < 60_000);
+    const bodies = (await suite().read(topic)).map(({ value }) => Number(value));
+    assert.deepEqual(bodies, written);
+  });
+
   it("a group's offset beyond the end of the log: reading begins anew, and so do the commits", async () => {
     const topic = await suite().topic();
     const groupId = "beyond";

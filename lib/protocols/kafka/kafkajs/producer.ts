@@ -87,7 +87,7 @@ export class KafkaJsProducer implements KafkaProducer {
         await this.#cluster.addMultipleTargetTopics([topic]);
         const { length } = knownPartitions(this.#cluster, topic);
         if (length > 0) {
-          this.#grow(topic);
+          this.#resize(topic);
           return length;
         }
       } catch (error) {
@@ -113,11 +113,7 @@ export class KafkaJsProducer implements KafkaProducer {
     const { key } = record;
     const partition = record.partition ?? (key ? partitionOfKey(key, queues.length) : turn % queues.length);
     const queue = queues[partition];
-    if (!queue) {
-      throw new DeliveryError("FLUME_KAFKA_PARTITION_INVALID", {
-        parameters: { value: partition, topic: record.topic },
-      });
-    }
+    if (!queue) throw partitionGone(partition, record.topic, false);
     return queue.add(record, owner, index, this.#settings.deliveryTimeout);
   }
 
@@ -185,10 +181,15 @@ export class KafkaJsProducer implements KafkaProducer {
     return openCluster(connection, { requestTimeout, metadataMaxAge, createTopics: true }, this.#opened++);
   }
 
-  /** Partitions are only ever added to a topic. */
-  #grow(topic: string): void {
+  /** As many queues as the topic has partitions: more than before, or fewer where it was made anew. */
+  #resize(topic: string): void {
     const queues = this.#topics.get(topic) ?? [];
     const { length } = knownPartitions(this.#cluster, topic);
+    if (length > 0) {
+      for (const { partition, waiting, sending } of queues.splice(length)) {
+        for (const batch of waiting.splice(0)) batch.failed(partitionGone(partition, topic, batch.unclear || sending));
+      }
+    }
     while (queues.length < length) {
       queues.push(new PartitionQueue(topic, queues.length, this.#settings.maxBatchBytes, this.#spare));
     }
@@ -373,7 +374,7 @@ export class KafkaJsProducer implements KafkaProducer {
         }
       }
     }
-    for (const topic of this.#topics.keys()) this.#grow(topic);
+    for (const topic of this.#topics.keys()) this.#resize(topic);
   }
 
   #pumpAt(wait: number): void {
@@ -439,6 +440,14 @@ class Put implements KafkaPut, BatchOwner {
     this.#open.delete(batch);
     if (this.#open.size === 0) this.#settled?.();
   }
+}
+
+/** Whoever chose the partition counted more of them. */
+function partitionGone(value: number, topic: string, unclear: boolean): DeliveryError {
+  return new DeliveryError("FLUME_KAFKA_PARTITION_INVALID", {
+    outcome: unclear ? "unknown" : "none",
+    parameters: { value, topic },
+  });
 }
 
 function leaderUnknown(): KafkaJsError {
