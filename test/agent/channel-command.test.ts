@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -8,9 +8,10 @@ import { copyHeaders, createEvent } from "../../lib/engine/event.js";
 import { loadKeys } from "../../nodes/channels/file/encryption-keys.js";
 import { HEADER_BYTES } from "../../nodes/channels/file/record.js";
 import { DATA_START } from "../../nodes/channels/file/segment.js";
-import { events, openChannel, put } from "../channels/file/support/channels.js";
+import { mountMemory } from "../channels/support/memory-disk.js";
+import { events, put } from "../channels/support/work.js";
+import { openChannel } from "../channels/file/support/channels.js";
 import { node24 } from "../support/machine.js";
-import { skip } from "../support/skip.js";
 import { useTempDir } from "../support/temp-dir.js";
 
 const headrace = join(__dirname, "..", "..", "lib", "agent", "headrace.js");
@@ -212,17 +213,11 @@ describe("headrace channel", function () {
 
   it("looks at a copy on a disk that takes no writes", async function () {
     await channelWithEvents();
-    const mount = (...args: string[]) => execFileSync("mount", args, { stdio: "ignore" });
     const folder = dir().file("copy");
-    await mkdir(folder);
-    try {
-      mount("-t", "tmpfs", "-o", "size=24m", "tmpfs", folder);
-    } catch {
-      skip(this, "mounting a tmpfs needs root");
-    }
+    const disk = await mountMemory(this, folder, "size=24m");
     try {
       for (const name of ["data", "checkpoint"]) await cp(dir().file(name), join(folder, name), { recursive: true });
-      mount("-o", "remount,ro", folder);
+      disk.remount("ro");
       assert.match(run("channel", "inspect", folder).out, /^5 events in 3 transactions/);
       assert.equal(run("channel", "verify", folder).status, 0);
       assert.deepEqual(lines(run("channel", "export", folder).out), waiting);
@@ -232,7 +227,7 @@ describe("headrace channel", function () {
         assert.match(errors, /EROFS.*\n.*\[FLUME_/, command);
       }
     } finally {
-      execFileSync("umount", [folder]);
+      disk.unmount();
     }
   });
 

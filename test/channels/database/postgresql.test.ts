@@ -3,7 +3,6 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { batchOf } from "../../../lib/engine/batch.js";
-import type { Channel } from "../../../lib/engine/contracts.js";
 import { NEVER } from "../../../lib/engine/delivery.js";
 import { isHeadraceError } from "../../../lib/engine/errors.js";
 import { createEvent } from "../../../lib/engine/event.js";
@@ -13,40 +12,16 @@ import {
   type PostgresqlServer,
   startPostgresql,
 } from "../../counterparts/postgresql/server.js";
-import type { TestContext } from "../../support/component-context.js";
 import { eventually } from "../../support/eventually.js";
 import { freePort } from "../../support/ports.js";
 import { skip } from "../../support/skip.js";
 import { tempDir, type TempDir } from "../../support/temp-dir.js";
-import { events, numbersOf } from "../file/support/channels.js";
+import { drain, events, numbersOf, put, range, refusal, reported } from "../support/work.js";
 import { databaseChannel, type OpenChannel } from "./support/channels.js";
 import { startCuttingProxy } from "./support/cutting-proxy.js";
 import { ask, cutConnections, withClient } from "./support/sql.js";
 
 const run = promisify(execFile);
-
-async function put(channel: Channel, first: number, count: number): Promise<void> {
-  const prepared = await channel.prepare(events(first, count), NEVER);
-  await prepared.commit();
-}
-
-async function drain(channel: Channel): Promise<number[]> {
-  const consumer = channel.connect({ id: "drain", maxLeases: 1 });
-  const numbers: number[] = [];
-  while ((channel.size ?? 0) > 0) {
-    const take = await consumer.take({ events: 1000, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(15_000));
-    if (!take) break;
-    numbers.push(...numbersOf(take.batch));
-    await take.commit();
-  }
-  await consumer.close();
-  return numbers;
-}
-
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
-const code = (error: unknown) => (isHeadraceError(error) ? error.code : String(error));
-const refusal = (work: Promise<unknown>) => work.then(() => "accepted", code);
-const reported = ({ reports }: TestContext) => reports.map((error) => (error === undefined ? "over" : code(error)));
 
 describe("database channel on PostgreSQL", function () {
   this.timeout(120_000);
@@ -110,7 +85,7 @@ describe("database channel on PostgreSQL", function () {
     await channel.stop();
 
     const again = await open({ channelName: name });
-    await put(again.channel, 0, 1);
+    await put(again.channel, events(0, 1));
     await ask(server, `INSERT INTO ${table} (body) VALUES ('9')`);
     const ids = (await ask(server, `SELECT id FROM ${table} ORDER BY id`)).map(({ id }) => id);
     assert.deepEqual(ids, ["3", "4"]);
@@ -150,7 +125,7 @@ describe("database channel on PostgreSQL", function () {
     await ask(server, "CREATE SCHEMA apart");
     const url = `${server.url}?currentSchema=apart&ApplicationName=apart`;
     const { channel, name } = await open({ url });
-    await put(channel, 0, 3);
+    await put(channel, events(0, 3));
     assert.deepEqual(await ask(server, `SELECT count(*)::int AS n FROM apart.headrace_events_${name}`), [{ n: 3 }]);
     await channel.stop();
     await ask(server, "UPDATE apart.headrace_schema SET version = 99");
@@ -177,18 +152,19 @@ describe("database channel on PostgreSQL", function () {
     ];
     for (const [expected, more] of cases) {
       const { channel } = databaseChannel("nowhere", settingsOf(secured, more));
-      const error = await channel.start().then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
-      assert.equal(code(error), expected, JSON.stringify(more));
-      assert.doesNotMatch(String((error as Error).message), /wonder/, "the password is told");
+      let told = "";
+      const starting = channel.start().catch((error: unknown) => {
+        told = String(error);
+        throw error;
+      });
+      assert.equal(await refusal(starting), expected, JSON.stringify(more));
+      assert.doesNotMatch(told, /wonder/, "the password is told");
       await channel.stop();
     }
     const tls = { id: "tls", name: "tls", config: { ca: authority }, shared: {} };
     const { channel } = databaseChannel("nowhere", settingsOf(secured, { useTls: true, tls: "tls" }), { tls });
     await channel.start();
-    await put(channel, 0, 5);
+    await put(channel, events(0, 5));
     const [session] = await ask(
       secured,
       "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'headrace'",
@@ -202,10 +178,10 @@ describe("database channel on PostgreSQL", function () {
     const proxy = await startCuttingProxy(server.port);
     const url = `jdbc:postgresql://127.0.0.1:${proxy.port}/${DATABASE}`;
     const { channel, context } = await open({ url });
-    await put(channel, 0, 5);
+    await put(channel, events(0, 5));
     // The names of the statements, as they stand in the protocol.
     proxy.loseAnswerTo("headrace_p_");
-    await put(channel, 5, 5);
+    await put(channel, events(5, 5));
     assert.equal(proxy.lost, 1);
     const consumer = channel.connect({ id: "taker", maxLeases: 1 });
     const take = await consumer.take({ events: 3, bytes: Number.POSITIVE_INFINITY }, NEVER);
@@ -233,7 +209,7 @@ describe("database channel on PostgreSQL", function () {
         const first = next;
         next += 10;
         const numbers = range(first, first + 10);
-        await put(channel, first, 10).then(
+        await put(channel, events(first, 10)).then(
           () => numbers.forEach((number) => acknowledged.add(number)),
           async (error: unknown) => {
             assert.ok(isHeadraceError(error), String(error));
@@ -314,12 +290,12 @@ describe("database channel on PostgreSQL", function () {
 
   it("refuses puts at once while the server is gone, and says so; a stop does not wait for it", async () => {
     const { channel, context, name } = await open();
-    await put(channel, 0, 5);
+    await put(channel, events(0, 5));
     const consumer = channel.connect({ id: "taker", maxLeases: 1 });
     const take = await consumer.take({ events: 2, bytes: Number.POSITIVE_INFINITY }, NEVER);
     await server.kill();
     await eventually(() => reported(context).length > 0);
-    assert.match(await refusal(put(channel, 5, 5)), /^FLUME_DATABASE_(LOST|UNREACHABLE)$/);
+    assert.match(await refusal(put(channel, events(5, 5))), /^FLUME_DATABASE_(LOST|UNREACHABLE)$/);
     const committed = refusal(take?.commit() ?? Promise.resolve());
     const from = performance.now();
     await channel.stop();
@@ -334,10 +310,10 @@ describe("database channel on PostgreSQL", function () {
   it("notices a server that hangs: asks it afterwards what became of a put, or refuses it", async () => {
     const timeouts = "socketTimeout=2&connectTimeout=2";
     const { channel, context, name } = await open({ url: `${server.url}?${timeouts}` });
-    await put(channel, 0, 5);
+    await put(channel, events(0, 5));
     await server.freeze();
     try {
-      const waiting = refusal(put(channel, 5, 5));
+      const waiting = refusal(put(channel, events(5, 5)));
       await eventually(() => reported(context).includes("FLUME_DATABASE_LOST"), { what: "that it is noticed" });
       assert.match(String(context.reports[0]), /has not answered within socketTimeout/);
       await server.thaw();
@@ -345,9 +321,9 @@ describe("database channel on PostgreSQL", function () {
       await eventually(() => reported(context).at(-1) === "over");
       await server.freeze();
       const since = performance.now();
-      assert.match(await refusal(put(channel, 10, 5)), /^FLUME_DATABASE_(LOST|UNREACHABLE)$/);
+      assert.match(await refusal(put(channel, events(10, 5))), /^FLUME_DATABASE_(LOST|UNREACHABLE)$/);
       assert.ok(performance.now() - since < 40_000, "sooner than a minute");
-      assert.match(await refusal(put(channel, 15, 5)), /^FLUME_DATABASE_(LOST|UNREACHABLE)$/);
+      assert.match(await refusal(put(channel, events(15, 5))), /^FLUME_DATABASE_(LOST|UNREACHABLE)$/);
       await channel.stop();
     } finally {
       await server.thaw();
@@ -383,7 +359,7 @@ describe("database channel on PostgreSQL", function () {
 
   it("works without waiting for the server's disk where it is told to", async () => {
     const { channel } = await open({ fsyncPerTransaction: false });
-    await put(channel, 0, 100);
+    await put(channel, events(0, 100));
     assert.deepEqual(await drain(channel), range(0, 100));
     await channel.stop();
   });

@@ -1,43 +1,16 @@
 import { strict as assert } from "node:assert";
-import { execFileSync } from "node:child_process";
 import { mkdir, open, readdir, stat, writeFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
-import type { Channel } from "../../../lib/engine/contracts.js";
 import { NEVER } from "../../../lib/engine/delivery.js";
-import { isHeadraceError } from "../../../lib/engine/errors.js";
-import type { TestContext } from "../../support/component-context.js";
 import { eventually } from "../../support/eventually.js";
 import { memoryInUse } from "../../support/memory-in-use.js";
 import { skip } from "../../support/skip.js";
 import { useTempDir } from "../../support/temp-dir.js";
-import { events, numbersOf } from "../file/support/channels.js";
+import { drain, events, numbersOf, put, range, refusal, reported } from "../support/work.js";
 import { databaseChannel, openDatabaseChannel } from "./support/channels.js";
 import { otherProgram, sqliteUnavailable } from "./support/sql.js";
 
 const EVENTS = '"headrace_events_channel"';
-
-async function put(channel: Channel, first: number, count: number, bodyBytes = 0): Promise<void> {
-  const prepared = await channel.prepare(events(first, count, bodyBytes), NEVER);
-  await prepared.commit();
-}
-
-async function drain(channel: Channel): Promise<number[]> {
-  const consumer = channel.connect({ id: "drain", maxLeases: 1 });
-  const numbers: number[] = [];
-  while ((channel.size ?? 0) > 0) {
-    const take = await consumer.take({ events: 1000, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(15_000));
-    if (!take) break;
-    numbers.push(...numbersOf(take.batch));
-    await take.commit();
-  }
-  await consumer.close();
-  return numbers;
-}
-
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
-const code = (error: unknown) => (isHeadraceError(error) ? error.code : String(error));
-const refusal = (work: Promise<unknown>) => work.then(() => "accepted", code);
-const reported = ({ reports }: TestContext) => reports.map((error) => (error === undefined ? "over" : code(error)));
 
 describe("database channel on SQLite", function () {
   this.timeout(60_000);
@@ -51,7 +24,7 @@ describe("database channel on SQLite", function () {
   it("keeps events in a table that people can read, for this user alone", async () => {
     const { channel } = await openDatabaseChannel(dir().path);
     const before = Date.now();
-    await put(channel, 7, 2);
+    await put(channel, events(7, 2));
     const other = otherProgram(file());
     const rows = other.prepare(`SELECT id, headers, CAST(body AS TEXT) AS body, put_time FROM ${EVENTS}`).all();
     assert.deepEqual(
@@ -69,11 +42,11 @@ describe("database channel on SQLite", function () {
 
   it("never gives an id again, also when the table was empty at a restart", async () => {
     const first = await openDatabaseChannel(dir().path);
-    await put(first.channel, 0, 10);
+    await put(first.channel, events(0, 10));
     assert.deepEqual(await drain(first.channel), range(0, 10));
     await first.channel.stop();
     const second = await openDatabaseChannel(dir().path);
-    await put(second.channel, 10, 1);
+    await put(second.channel, events(10, 1));
     const other = otherProgram(file());
     assert.deepEqual({ ...other.prepare(`SELECT id FROM ${EVENTS}`).get() }, { id: 11 });
     other.close();
@@ -86,7 +59,7 @@ describe("database channel on SQLite", function () {
     const [a, b] = [await openDatabaseChannel("a", settings("a")), await openDatabaseChannel("b", settings("B ü"))];
     const again = databaseChannel("a", settings("a"));
     assert.equal(await refusal(again.channel.start()), "FLUME_DATABASE_IN_USE");
-    await Promise.all([put(a.channel, 0, 100), put(b.channel, 1000, 100)]);
+    await Promise.all([put(a.channel, events(0, 100)), put(b.channel, events(1000, 100))]);
     assert.deepEqual(await drain(b.channel), range(1000, 1100));
     await a.channel.stop();
     await again.channel.start();
@@ -97,7 +70,7 @@ describe("database channel on SQLite", function () {
 
   it("refuses tables of a later version, and leaves them as they are", async () => {
     const { channel } = await openDatabaseChannel(dir().path);
-    await put(channel, 0, 1);
+    await put(channel, events(0, 1));
     await channel.stop();
     const other = otherProgram(file());
     other.exec("UPDATE headrace_schema SET version = 99");
@@ -135,20 +108,20 @@ describe("database channel on SQLite", function () {
 
   it("refuses puts while another program has the file locked; takes wait, and all goes on by itself", async () => {
     const { channel, context } = await openDatabaseChannel(dir().path);
-    await put(channel, 0, 10);
+    await put(channel, events(0, 10));
     const other = otherProgram(file());
     other.exec("BEGIN IMMEDIATE");
     const consumer = channel.connect({ id: "taker", maxLeases: 1 });
     const take = await consumer.take({ events: 4, bytes: Number.POSITIVE_INFINITY }, NEVER);
     let committed = false;
     const committing = take?.commit().then(() => (committed = true));
-    assert.equal(await refusal(put(channel, 10, 5)), "FLUME_DATABASE_LOCKED");
+    assert.equal(await refusal(put(channel, events(10, 5))), "FLUME_DATABASE_LOCKED");
     assert.equal(committed, false);
     other.exec("ROLLBACK");
     other.close();
     await committing;
     await consumer.close();
-    await put(channel, 20, 5);
+    await put(channel, events(20, 5));
     assert.deepEqual(await drain(channel), [...range(4, 10), ...range(20, 25)]);
     assert.equal(reported(context)[0], "FLUME_DATABASE_LOCKED");
     assert.equal(reported(context).at(-1), "over");
@@ -165,32 +138,6 @@ describe("database channel on SQLite", function () {
     assert.equal(await refusal(made.channel.start()), "FLUME_DATABASE_CANNOT_OPEN");
   });
 
-  it("says that a directory cannot be written, and opens the file once it can", async function () {
-    const folder = dir().file("small");
-    await mkdir(folder);
-    try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m,ro", "tmpfs", folder], { stdio: "ignore" });
-    } catch {
-      skip(this, "mounting a tmpfs needs root");
-    }
-    try {
-      const { channel } = databaseChannel(folder);
-      assert.equal(await refusal(channel.start()), "FLUME_DATABASE_CANNOT_OPEN");
-      execFileSync("mount", ["-o", "remount,rw", folder]);
-      await channel.start();
-      await put(channel, 0, 5);
-      await channel.stop();
-      execFileSync("mount", ["-o", "remount,ro", folder]);
-      assert.match(await refusal(channel.start()), /^FLUME_DATABASE_(CANNOT_OPEN|READ_ONLY)$/);
-      execFileSync("mount", ["-o", "remount,rw", folder]);
-      await channel.start();
-      assert.deepEqual(await drain(channel), range(0, 5));
-      await channel.stop();
-    } finally {
-      execFileSync("umount", [folder]);
-    }
-  });
-
   it("goes on when its thread dies in the middle of the work: nothing lost, nothing twice", async () => {
     const threads = new Set<Worker>();
     const { postMessage } = Worker.prototype;
@@ -205,7 +152,7 @@ describe("database channel on SQLite", function () {
       for (let round = 0; round < 10; round++) {
         const puts = range(0, 8).map(async (i) => {
           const first = round * 1000 + i * 100;
-          const why = await refusal(put(channel, first, 100, 100));
+          const why = await refusal(put(channel, events(first, 100, 100)));
           if (why === "accepted") acknowledged.push(...range(first, first + 100));
           else refused.push(why);
         });
@@ -249,10 +196,10 @@ describe("database channel on SQLite", function () {
 
     it("is taken out again", async () => {
       const { channel } = await openDatabaseChannel(dir().path);
-      await put(channel, 0, 10);
+      await put(channel, events(0, 10));
       loseNextAnswer();
-      assert.equal(await refusal(put(channel, 10, 10)), "FLUME_DATABASE_FAILED");
-      await put(channel, 20, 10);
+      assert.equal(await refusal(put(channel, events(10, 10))), "FLUME_DATABASE_FAILED");
+      await put(channel, events(20, 10));
       assert.deepEqual(await drain(channel), [...range(0, 10), ...range(20, 30)]);
       await channel.stop();
       const again = await openDatabaseChannel(dir().path);
@@ -263,14 +210,14 @@ describe("database channel on SQLite", function () {
     it("is not given while it cannot be taken out yet", async () => {
       const { channel, context } = await openDatabaseChannel(dir().path);
       // More than is kept in memory: what follows is read back from the file.
-      for (let first = 0; first < 10_000; first += 1000) await put(channel, first, 1000, 500);
+      for (let first = 0; first < 10_000; first += 1000) await put(channel, events(first, 1000, 500));
       const other = otherProgram(file());
       loseNextAnswer(() => other.exec("BEGIN IMMEDIATE"));
-      assert.equal(await refusal(put(channel, 10_000, 10)), "FLUME_DATABASE_FAILED");
+      assert.equal(await refusal(put(channel, events(10_000, 10))), "FLUME_DATABASE_FAILED");
       await eventually(() => reported(context).includes("FLUME_DATABASE_LOCKED"));
       other.exec("ROLLBACK");
       other.close();
-      await put(channel, 20_000, 10);
+      await put(channel, events(20_000, 10));
       // Nothing is committed meanwhile: that would wait for its turn behind what is to be taken out.
       const consumer = channel.connect({ id: "look", maxLeases: Number.POSITIVE_INFINITY });
       const given: number[] = [];
@@ -287,43 +234,15 @@ describe("database channel on SQLite", function () {
     });
   });
 
-  it("a full disk, for real: puts are refused, what is held goes out, and it goes on", async function () {
-    const folder = dir().file("small");
-    await mkdir(folder);
-    try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], { stdio: "ignore" });
-    } catch {
-      skip(this, "mounting a tmpfs needs root");
-    }
-    try {
-      const { channel, context } = await openDatabaseChannel(folder);
-      let answered = 0;
-      let why = "accepted";
-      while (why === "accepted") {
-        why = await refusal(put(channel, answered, 100, 1000));
-        if (why === "accepted") answered += 100;
-      }
-      assert.equal(why, "FLUME_DATABASE_FULL");
-      assert.ok(answered > 5000, `${answered}`);
-      assert.deepEqual(await drain(channel), range(0, answered));
-      await put(channel, answered, 100, 1000);
-      assert.equal(reported(context).at(-1), "over");
-      assert.deepEqual(await drain(channel), range(answered, answered + 100));
-      await channel.stop();
-    } finally {
-      execFileSync("umount", [folder]);
-    }
-  });
-
   it("leaves the free space that it is told to leave", async () => {
     const { channel } = await openDatabaseChannel(dir().path, { minimumRequiredSpace: Number.MAX_SAFE_INTEGER });
-    assert.equal(await refusal(put(channel, 0, 1)), "FLUME_DATABASE_NO_SPACE");
+    assert.equal(await refusal(put(channel, events(0, 1))), "FLUME_DATABASE_NO_SPACE");
     await channel.stop();
   });
 
   it("puts what can be read of a damaged file into a new one, and keeps the damaged one", async () => {
     const { channel } = await openDatabaseChannel(dir().path);
-    for (let first = 0; first < 2000; first += 100) await put(channel, first, 100, 400);
+    for (let first = 0; first < 2000; first += 100) await put(channel, events(first, 100, 400));
     await channel.stop();
     // A page in the middle.
     const handle = await open(file(), "r+");
@@ -337,7 +256,7 @@ describe("database channel on SQLite", function () {
       left.toSorted((a, b) => a - b),
     );
     assert.match(again.context.lines.join("\n"), /was damaged .* events could be read/);
-    await put(again.channel, 5000, 1);
+    await put(again.channel, events(5000, 1));
     await again.channel.stop();
     const kept = (await readdir(dir().path)).find((name) => /^channel\.db\.damaged-[^.]+$/.test(name));
     assert.ok(kept, "the damaged file is gone");
@@ -348,7 +267,7 @@ describe("database channel on SQLite", function () {
     await writeFile(file(), Buffer.alloc(20_000, "no database "));
     const { channel, context } = await openDatabaseChannel(dir().path);
     assert.match(context.lines.join("\n"), /0 events could be read/);
-    await put(channel, 0, 5);
+    await put(channel, events(0, 5));
     assert.deepEqual(await drain(channel), range(0, 5));
     await channel.stop();
     assert.ok((await readdir(dir().path)).some((name) => name.includes(".damaged-")));
@@ -356,7 +275,7 @@ describe("database channel on SQLite", function () {
 
   it("finds damage while it reads: the file is salvaged then, and everything whole comes out", async () => {
     const { channel, context } = await openDatabaseChannel(dir().path);
-    for (let first = 0; first < 30_000; first += 500) await put(channel, first, 500, 500);
+    for (let first = 0; first < 30_000; first += 500) await put(channel, events(first, 500, 500));
     const other = otherProgram(file());
     other.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     other.close();
@@ -372,7 +291,7 @@ describe("database channel on SQLite", function () {
 
   it("bears rows that somebody else has added, changed or taken out", async () => {
     const { channel, context } = await openDatabaseChannel(dir().path);
-    for (let first = 0; first < 20_000; first += 1000) await put(channel, first, 1000, 500);
+    for (let first = 0; first < 20_000; first += 1000) await put(channel, events(first, 1000, 500));
     const other = otherProgram(file());
     other.exec(`DELETE FROM ${EVENTS} WHERE id > 19000`);
     other.exec(`UPDATE ${EVENTS} SET headers = 'no JSON', body = 'text 5' WHERE id = 18000`);
@@ -397,10 +316,10 @@ describe("database channel on SQLite", function () {
 
   it("holds a hundred thousand events in the file and a few in memory", async () => {
     const { channel } = await openDatabaseChannel(dir().path);
-    await put(channel, 0, 1, 500);
+    await put(channel, events(0, 1, 500));
     const before = await memoryInUse();
     for (let first = 1; first < 100_000; first += 1000) {
-      await put(channel, first, Math.min(1000, 100_000 - first), 500);
+      await put(channel, events(first, Math.min(1000, 100_000 - first), 500));
     }
     const grown = (await memoryInUse()) - before;
     assert.ok(grown < 12e6, `${grown} bytes are kept for 50 MB of events`);
@@ -410,8 +329,8 @@ describe("database channel on SQLite", function () {
 
   it("a batch that is larger than what is kept in memory goes through", async () => {
     const { channel } = await openDatabaseChannel(dir().path);
-    await put(channel, 0, 3, 9_000_000);
-    await put(channel, 3, 3, 10);
+    await put(channel, events(0, 3, 9_000_000));
+    await put(channel, events(3, 3, 10));
     assert.deepEqual(await drain(channel), range(0, 6));
     await channel.stop();
   });
@@ -429,7 +348,7 @@ describe("database channel on SQLite", function () {
 
   it("gives the same without a sync for each put", async () => {
     const { channel } = await openDatabaseChannel(dir().path, { fsyncPerTransaction: false, fsyncInterval: 1 });
-    for (let first = 0; first < 100; first += 10) await put(channel, first, 10);
+    for (let first = 0; first < 100; first += 10) await put(channel, events(first, 10));
     // Over an interval, at whose end it is synced.
     await new Promise((resolve) => setTimeout(resolve, 1200));
     assert.deepEqual(await drain(channel), range(0, 100));

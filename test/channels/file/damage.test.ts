@@ -3,13 +3,13 @@ import { crc32 } from "node:zlib";
 import type { FileChannel } from "../../../nodes/channels/file/file-channel.js";
 import { HEADER_BYTES } from "../../../nodes/channels/file/record.js";
 import { DATA_START } from "../../../nodes/channels/file/segment.js";
-import { drain, events, type OpenChannel, openChannel, put } from "./support/channels.js";
+import { drain, events, put, range } from "../support/work.js";
+import { type OpenChannel, openChannel } from "./support/channels.js";
 import { lockFreely, onDisk, randomFrom, SimulatedDisk } from "./support/simulated-disk.js";
 
 const SETTINGS = { largestSegment: 16 * 1024, minimumFree: 0 };
 const PUTS = 6;
 const EVENTS = 3;
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 const ALL = range(0, PUTS * EVENTS);
 
 async function open(disk: SimulatedDisk, more = {}): Promise<OpenChannel> {

@@ -8,7 +8,8 @@ import { onLeftover } from "../../support/cleanup.js";
 import { eventually } from "../../support/eventually.js";
 import { node24 } from "../../support/machine.js";
 import { useTempDir } from "../../support/temp-dir.js";
-import { drain, events, openChannel, put } from "./support/channels.js";
+import { drain, events, put, range } from "../support/work.js";
+import { openChannel } from "./support/channels.js";
 
 const lockModule = join(__dirname, "../../../nodes/channels/file/directory-lock.js");
 
@@ -89,10 +90,7 @@ describe("one owner for a directory, where processes cannot see each other", fun
     // The first may have been answered before it stood still.
     assert.deepEqual(new Set(said.slice(1)), new Set(["refused FLUME_FILE_CHANNEL_LOCK_LOST"]));
     assert.deepEqual(await filesOf(dir().path), before, "it has changed something");
-    assert.deepEqual(
-      await drain(channel),
-      [...Array(10).keys()].map((i) => 1_000_000 + i),
-    );
+    assert.deepEqual(await drain(channel), range(1_000_000, 1_000_010));
 
     await channel.stop();
     const from = said.length;
@@ -129,10 +127,7 @@ describe("a lock that goes away while its owner runs", function () {
     await assert.rejects(take, { code: "FLUME_FILE_CHANNEL_LOCK_REMOVED" });
     await eventually(() => context.reports.at(-1) === undefined, { within: 20_000, what: "that it goes on" });
     await put(channel, events(10, 10));
-    assert.deepEqual(
-      await drain(channel),
-      [...Array(20).keys()].map((i) => i),
-    );
+    assert.deepEqual(await drain(channel), range(0, 20));
     const lock = JSON.parse(await readFile(dir().file("data", "in_use.lock"), "utf8")) as { pid: number };
     assert.equal(lock.pid, process.pid);
     await channel.stop();
@@ -151,10 +146,7 @@ describe("a lock that goes away while its owner runs", function () {
     await put(channel, events(10, 10));
     await channel.stop();
     const again = await openChannel(dir().path);
-    assert.deepEqual(
-      await drain(again.channel),
-      [...Array(10).keys()].map((i) => i + 10),
-    );
+    assert.deepEqual(await drain(again.channel), range(10, 20));
     await again.channel.stop();
   });
 

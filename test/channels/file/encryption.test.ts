@@ -3,11 +3,11 @@ import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadKeys } from "../../../nodes/channels/file/encryption-keys.js";
 import { useTempDir } from "../../support/temp-dir.js";
-import { drain, events, openChannel, put, takeSome } from "./support/channels.js";
+import { drain, events, put, range, takeSome } from "../support/work.js";
+import { openChannel } from "./support/channels.js";
 
 const ONE = "11".repeat(32);
 const TWO = Buffer.alloc(32, 2).toString("base64");
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 const keys = (active: string, secret: string, file = "") => ({ keys: () => loadKeys({ active, secret, file }) });
 
 describe("file channel with encryption", () => {

@@ -9,13 +9,13 @@ import { isHeadraceError } from "../../../lib/engine/errors.js";
 import { realFileSystem } from "../../../nodes/channels/file/file-system.js";
 import { lockDirectory } from "../../../nodes/channels/file/directory-lock.js";
 import { node24 } from "../../support/machine.js";
-import { skip } from "../../support/skip.js";
 import { useTempDir } from "../../support/temp-dir.js";
+import { mountMemory } from "../support/memory-disk.js";
 import { withFiles } from "./support/altered-files.js";
-import { drain, events, fileSettings, numbersOf, openChannel, put, takeSome } from "./support/channels.js";
+import { drain, events, numbersOf, put, range, takeSome } from "../support/work.js";
+import { fileSettings, openChannel } from "./support/channels.js";
 import { failure, lockFreely, onDisk, randomFrom, SimulatedDisk } from "./support/simulated-disk.js";
 
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 const SMALL = { largestSegment: 64 * 1024, minimumFree: 0 };
 
 /** Puts until one is refused; returns what was answered and why the last was not. */
@@ -67,12 +67,7 @@ describe("file channel on a bad day", function () {
 
   it("a full disk, for real: a small tmpfs", async function () {
     const folder = dir().file("small");
-    await mkdir(folder);
-    try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], { stdio: "ignore" });
-    } catch {
-      skip(this, "mounting a tmpfs needs root");
-    }
+    const disk = await mountMemory(this, folder, "size=24m");
     try {
       const { channel } = await openChannel(folder, { largestSegment: 4 * 1024 * 1024 });
       const { answered, error } = await putUntilRefused(channel, 0);
@@ -88,7 +83,7 @@ describe("file channel on a bad day", function () {
       assert.equal(after.error, undefined, "what was drained is written again");
       await again.channel.stop();
     } finally {
-      execFileSync("umount", [folder]);
+      disk.unmount();
     }
   });
 
@@ -183,30 +178,26 @@ describe("file channel on a bad day", function () {
 
   it("a directory that may not be written says so, and works once it may", async function () {
     const folder = dir().file("locked");
-    await mkdir(join(folder, "data"), { recursive: true });
     const data = join(folder, "data");
     // Root may write anywhere but on a disk that takes no writes.
-    const root = process.getuid?.() === 0;
-    const mount = (...args: string[]) => execFileSync("mount", args, { stdio: "ignore" });
-    try {
-      if (root) mount("-t", "tmpfs", "-o", "size=24m,ro", "tmpfs", data);
-      else await chmod(data, 0o500);
-    } catch {
-      skip(this, "this root may not mount a tmpfs");
+    const disk = process.getuid?.() === 0 ? await mountMemory(this, data, "size=24m,ro") : undefined;
+    if (!disk) {
+      await mkdir(data, { recursive: true });
+      await chmod(data, 0o500);
     }
     try {
       await assert.rejects(openChannel(folder), (error: Error) => {
         assert.match(error.message, /locked.data cannot be used: (EROFS|EACCES)/);
         return isHeadraceError(error) && error.code === "FLUME_DIRECTORY_UNUSABLE";
       });
-      if (root) mount("-o", "remount,rw", data);
+      if (disk) disk.remount("rw");
       else await chmod(data, 0o700);
       const { channel } = await openChannel(folder);
       await put(channel, events(0, 10));
       assert.deepEqual(await drain(channel), range(0, 10));
       await channel.stop();
     } finally {
-      if (root) execFileSync("umount", [data]);
+      disk?.unmount();
     }
   });
 

@@ -1,9 +1,8 @@
 import { strict as assert } from "node:assert";
 import { cp, readdir } from "node:fs/promises";
 import { useTempDir } from "../../support/temp-dir.js";
-import { drain, events, openChannel, put } from "./support/channels.js";
-
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+import { drain, events, put, range } from "../support/work.js";
+import { openChannel } from "./support/channels.js";
 
 describe("file channel", () => {
   const dir = useTempDir();

@@ -7,7 +7,7 @@ import { component } from "../../../nodes/channels/spillable/component.js";
 import { testContext } from "../../support/component-context.js";
 import { staysPending } from "../../support/pending.js";
 import { tempDir, useTempDir } from "../../support/temp-dir.js";
-import { events, numbersOf } from "../file/support/channels.js";
+import { events, numbersOf } from "../support/work.js";
 import { openSpillable as open, spillableConfig } from "./support/spillable.js";
 
 async function put(channel: Channel, first: number, count: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { writeSync } from "node:fs";
 import type { Channel } from "../../../lib/engine/contracts.js";
 import { NEVER } from "../../../lib/engine/delivery.js";
-import { events, numbersOf } from "../file/support/channels.js";
+import { events, numbersOf } from "./work.js";
 
 /*
  * What the kill tests kill: a channel with puts and takes at full speed. It tells the oracle, on its standard

@@ -5,7 +5,8 @@
 import os from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isHeadraceError } from "../../../../lib/engine/errors.js";
-import { events, openChannel, put } from "./channels.js";
+import { events, put } from "../../support/work.js";
+import { openChannel } from "./channels.js";
 
 const [folder = ""] = process.argv.slice(2);
 

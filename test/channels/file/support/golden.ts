@@ -2,7 +2,7 @@ import { copyHeaders, createEvent, type FlumeEvent } from "../../../../lib/engin
 import { batchOf, type EventBatch } from "../../../../lib/engine/batch.js";
 import { loadKeys } from "../../../../nodes/channels/file/encryption-keys.js";
 import type { FileChannel, FileChannelSettings } from "../../../../nodes/channels/file/file-channel.js";
-import { events, put } from "./channels.js";
+import { events, put } from "../../support/work.js";
 
 export const GOLDEN_KEY = "2a".repeat(32);
 

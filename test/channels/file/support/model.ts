@@ -2,7 +2,8 @@ import { strict as assert } from "node:assert";
 import type { Consumer, Prepared, Take } from "../../../../lib/engine/contracts.js";
 import { NEVER } from "../../../../lib/engine/delivery.js";
 import type { FileChannel } from "../../../../nodes/channels/file/file-channel.js";
-import { events, numbersOf, openChannel } from "./channels.js";
+import { events, numbersOf } from "../../support/work.js";
+import { openChannel } from "./channels.js";
 import { lockFreely, onDisk, type Random, SimulatedDisk } from "./simulated-disk.js";
 
 export type Action =

@@ -8,7 +8,7 @@
  */
 import { writeSync } from "node:fs";
 import { NEVER } from "../../../../lib/engine/delivery.js";
-import { events, numbersOf } from "../../file/support/channels.js";
+import { events, numbersOf } from "../../support/work.js";
 import { MEMORY, openSpillable } from "./spillable.js";
 
 const PUTTERS = 4;
