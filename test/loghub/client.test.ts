@@ -47,6 +47,8 @@ function sharedProject(raw: Readonly<Record<string, unknown>>): SharedSettings {
 describe("LogHub client", function () {
   this.timeout(60_000);
   const services: LogService[] = [];
+  const warnings: string[] = [];
+  const log = { warn: (text: string) => void warnings.push(text) };
   const stores: LogStore[] = [];
 
   const start = async (settings: Parameters<typeof startLogService>[0] = {}): Promise<LogService> => {
@@ -55,7 +57,7 @@ describe("LogHub client", function () {
     return service;
   };
   const open = (service: LogService, more: Readonly<Record<string, unknown>> = {}): LogStore => {
-    const store = openLogStore(logStoreSettings(projectOf(service, more), { logstore: service.logstore }));
+    const store = openLogStore(logStoreSettings(projectOf(service, more), { logstore: service.logstore, log }));
     stores.push(store);
     return store;
   };
@@ -186,7 +188,7 @@ describe("LogHub client", function () {
       const settings =
         (more: Record<string, unknown>, logstore = "logs") =>
         () =>
-          logStoreSettings(projectOf(service, more), { logstore });
+          logStoreSettings(projectOf(service, more), { logstore, log });
       const field =
         (name: string) =>
         ({ parameters }: { parameters: object }) =>
@@ -353,9 +355,9 @@ describe("LogHub client", function () {
         });
         const tls = { id: "tls", name: "tls", config: { ca: authority }, shared: {} };
         const trusting = openLogStore(
-          logStoreSettings({ ...project, shared: { tls } }, { logstore: service.logstore }),
+          logStoreSettings({ ...project, shared: { tls } }, { logstore: service.logstore, log }),
         );
-        const strict = openLogStore(logStoreSettings(project, { logstore: service.logstore }));
+        const strict = openLogStore(logStoreSettings(project, { logstore: service.logstore, log }));
         stores.push(trusting, strict);
         assert.equal((await trusting.shards(NEVER)).length, 2);
         assert.equal(hosts.at(-1), `headrace.127.0.0.1:${port}`);
@@ -425,8 +427,9 @@ describe("LogHub client", function () {
     assert.ok(!again.includes(next));
   });
 
-  it("a clock that is 20 minutes wrong is corrected by the service's Date, once and for all later calls", async () => {
+  it("a clock that is 20 minutes wrong is corrected by the service's Date, once and for all later calls, and told", async () => {
     const service = await start();
+    warnings.length = 0;
     for (const signature of ["V1", "V4"]) {
       for (const minutes of [20, -20]) {
         service.dateOffset = minutes * 60_000;
@@ -435,6 +438,8 @@ describe("LogHub client", function () {
         await store.shards(NEVER);
       }
     }
+    assert.equal(warnings.length, 4);
+    for (const warning of warnings) assert.match(warning, /differ by 1[12]\d\d s.*\[FLUME_LOGHUB_CLOCK_SET\]/);
     // When the time is right as far as the reply tells, another attempt would be refused again.
     service.dateOffset = 0;
     const refused = service.inject({ on: "ListShards" }, faults.error(400, "RequestTimeTooSkewed"));

@@ -110,6 +110,7 @@ describe("LogHub source, failures of replies", function () {
       reader.reported.filter((code) => code !== undefined),
       [],
     );
+    assert.equal(reader.warned("FLUME_LOGHUB_CLOCK_SET"), 2, "told each time");
   });
 
   it("16: keys that are refused make it red; when they are good again it goes on by itself", async () => {

@@ -16,6 +16,8 @@ export interface LogHubClientSettings {
   readonly mostReplyBytes: number;
   readonly tls?: ConnectionOptions | undefined;
   readonly userAgent: string;
+  /** Told when the service's clock and ours are found to differ, by these milliseconds. */
+  readonly onClockSet: (ahead: number) => void;
 }
 
 /**
@@ -93,6 +95,7 @@ export class LogHubClient {
     const ahead = time - Date.now();
     if (Math.abs(ahead - this.#ahead) < CLOCK_GRAIN) return false;
     this.#ahead = ahead;
+    this.#settings.onClockSet(ahead);
     return true;
   }
 }

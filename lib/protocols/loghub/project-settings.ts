@@ -1,4 +1,4 @@
-import type { SharedSettings } from "../../engine/component.js";
+import type { Logger, SharedSettings } from "../../engine/component.js";
 import { HeadraceError } from "../../engine/errors.js";
 import { checkCompression } from "./compression.js";
 import type { LogHubCompression } from "./compression-names.js";
@@ -36,7 +36,7 @@ const USER_AGENT = "headrace";
  */
 export function logStoreSettings(
   shared: SharedSettings | undefined,
-  { logstore }: { readonly logstore: string },
+  { logstore, log }: { readonly logstore: string; readonly log: Pick<Logger, "warn"> },
 ): LogStoreSettings {
   if (!shared) throw new HeadraceError("FLUME_CONFIG_REQUIRED", { field: "project" });
   const settings = shared.config as unknown as ProjectSettings;
@@ -56,6 +56,10 @@ export function logStoreSettings(
     mostReplyBytes: MOST_REPLY,
     tls: shared.shared["tls"]?.config,
     userAgent: USER_AGENT,
+    onClockSet: (ahead) => {
+      const error = new HeadraceError("FLUME_LOGHUB_CLOCK_SET", { seconds: Math.round(Math.abs(ahead) / 1000) });
+      log.warn(`${error.message} ${error.next} [${error.code}]`);
+    },
   };
 }
 

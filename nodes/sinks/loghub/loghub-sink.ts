@@ -48,8 +48,8 @@ export class LogHubSink implements Sink {
 
   async start(): Promise<void> {
     const { logstore, topic, source, bufferBytes, maxBufferTime, concurrency } = this.#settings;
-    const { shared, counters } = this.#context;
-    const storeSettings = logStoreSettings(shared["project"], { logstore });
+    const { shared, counters, log } = this.#context;
+    const storeSettings = logStoreSettings(shared["project"], { logstore, log });
     this.#serialize = logSerializer(this.#settings);
     const parts = { topic, source: source === "" ? (await localHostNames()).IP : source };
     this.#putter = new LogPutter(openLogStore(storeSettings), {

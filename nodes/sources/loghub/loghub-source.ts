@@ -22,7 +22,7 @@ export interface LogHubSourceMeans {
 }
 
 const REAL: LogHubSourceMeans = {
-  open: ({ shared }, logstore) => openLogStore(logStoreSettings(shared["project"], { logstore })),
+  open: ({ shared, log }, logstore) => openLogStore(logStoreSettings(shared["project"], { logstore, log })),
   clock: steadyClock,
 };
 
