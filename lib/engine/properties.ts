@@ -1,3 +1,4 @@
+import { addressesIn, isAddress } from "./addresses.js";
 import { type ErrorCode, HeadraceError } from "./errors.js";
 import { compilePattern } from "./pattern.js";
 
@@ -20,7 +21,7 @@ export interface TextProperty extends PropertyBase {
   readonly kind: "text";
   readonly default: string;
   /** What the text must be; checked in the form and at deploy. */
-  readonly format?: "regex" | "charset" | "directory" | "host" | "header" | "file-name";
+  readonly format?: "regex" | "charset" | "directory" | "host" | "addresses" | "header" | "file-name";
 }
 export interface NumberProperty extends PropertyBase {
   readonly kind: "number";
@@ -38,6 +39,8 @@ export interface ChoiceProperty<O extends string = string> extends PropertyBase 
   readonly kind: "choice";
   readonly default: O;
   readonly options: readonly O[];
+  /** Other names of the options, such as the class names that stand in people's flume.properties; in any case. */
+  readonly aliases?: Readonly<Record<string, O>>;
 }
 /** Kept as a Node-RED credential: never exported, never in a status or a log. */
 export interface SecretProperty extends PropertyBase {
@@ -206,7 +209,7 @@ interface Surroundings {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-/** Whether a property applies, given the values of its neighbours. */
+/** Whether a property applies, given the values of its neighbours: such as a codec, with the kind of file that has one. */
 export function isShown(
   property: Property,
   properties: Properties,
@@ -216,7 +219,20 @@ export function isShown(
   if (!shownWhen) return true;
   const other = properties[shownWhen.property];
   const value = values[shownWhen.property] ?? other?.default;
-  return shownWhen.is.some((wanted) => String(wanted) === String(value));
+  const chosen = other?.kind === "choice" ? (optionOf(other, value) ?? value) : value;
+  if (!shownWhen.is.some((wanted) => String(wanted) === String(chosen))) return false;
+  // What hangs on a property that does not apply does not apply either.
+  return other === undefined || isShown(other, properties, values);
+}
+
+/** The option that a value means; undefined when it is none. */
+export function optionOf(property: ChoiceProperty, value: unknown): string | undefined {
+  const wanted = String(value).trim().toLowerCase();
+  const isWanted = (name: string) => name.toLowerCase() === wanted;
+  const option = property.options.find(isWanted);
+  if (option !== undefined) return option;
+  const alias = Object.keys(property.aliases ?? {}).find(isWanted);
+  return alias === undefined ? undefined : property.aliases?.[alias];
 }
 
 function readValue(
@@ -244,8 +260,7 @@ function readValue(
       problems.push(new HeadraceError("FLUME_CONFIG_NOT_BOOLEAN", { field, value: shown(raw) }));
       return property.default;
     case "choice": {
-      const wanted = String(raw).trim().toLowerCase();
-      const option = property.options.find((candidate) => candidate.toLowerCase() === wanted);
+      const option = optionOf(property, raw);
       if (option !== undefined) return option;
       const options = property.options.join(", ");
       problems.push(new HeadraceError("FLUME_CONFIG_NOT_A_CHOICE", { field, value: shown(raw), options }));
@@ -308,6 +323,11 @@ function checkFormat(property: TextProperty, value: string, field: string, probl
     } catch {
       problems.push(new HeadraceError("FLUME_CONFIG_CHARSET", { field, value }));
     }
+  }
+  if (property.format === "addresses") {
+    const addresses = addressesIn(value);
+    const wrong = addresses.length === 0 ? value : addresses.find((address) => !isAddress(address));
+    if (wrong !== undefined) problems.push(new HeadraceError("FLUME_CONFIG_ADDRESSES", { field, value: wrong }));
   }
   if (property.format === "file-name" && !FILE_NAME_PART.test(value)) {
     problems.push(new HeadraceError("FLUME_CONFIG_FILE_NAME", { field, value }));

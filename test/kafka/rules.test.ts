@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { isHeadraceError } from "../../lib/engine/errors.js";
+import { readConfig } from "../../lib/engine/properties.js";
 import { assign } from "../../lib/protocols/kafka/kafkajs/assignors.js";
 import { DeliveredOffsets } from "../../lib/protocols/kafka/kafkajs/delivered-offsets.js";
 import { CONSUMER_DEFAULTS } from "../../lib/protocols/kafka/defaults.js";
@@ -7,6 +8,7 @@ import { GroupMembership } from "../../lib/protocols/kafka/kafkajs/group-members
 import type { KafkaJsCluster } from "../../lib/protocols/kafka/kafkajs/library.js";
 import { partitionRule } from "../../lib/protocols/kafka/partition-rule.js";
 import { consumerOverrides, producerOverrides } from "../../lib/protocols/kafka/pass-through.js";
+import { component as cluster } from "../../nodes/config/kafka-cluster/component.js";
 import { topicTemplate } from "../../nodes/sinks/kafka/topic-template.js";
 
 const refused = (code: string) => (error: unknown) => isHeadraceError(error) && error.code === code;
@@ -100,6 +102,35 @@ describe("Kafka: pass-through properties", () => {
     assert.throws(() => consumerOverrides(row("heartbeat.interval.ms", "45000")), wrong);
     assert.throws(() => consumerOverrides(row("partition.assignment.strategy", "StickyAssignor")), wrong);
     assert.throws(() => producerOverrides(row("value.serializer", "my.Own")), wrong);
+  });
+});
+
+describe("Kafka: addresses of brokers", () => {
+  const problems = (brokers: string) => readConfig(cluster.properties, { brokers }).problems;
+
+  it("are host:port, separated by commas", () => {
+    for (const good of ["a:1", " kafka-1.example.org:9092 ,10.0.0.1:65535,", "[::1]:9092,[fe80::1]:9092"]) {
+      assert.deepEqual(problems(good), [], good);
+    }
+  });
+
+  it("that cannot be are refused with the one that is wrong", () => {
+    for (const [text, wrong] of [
+      ["kafka", "kafka"],
+      ["a:1,b", "b"],
+      ["a:0", "a:0"],
+      ["a:65536", "a:65536"],
+      ["a:1;b:2", "a:1;b:2"],
+      ["http://a:1", "http://a:1"],
+      ["::1:9092", "::1:9092"],
+      ["a:1 b:2", "a:1 b:2"],
+      [",", ","],
+    ] as const) {
+      const [error, ...more] = problems(text);
+      assert.equal(more.length, 0);
+      assert.equal(error?.code, "FLUME_CONFIG_ADDRESSES", text);
+      assert.deepEqual(error.parameters, { field: "kafka.bootstrap.servers", value: wrong });
+    }
   });
 });
 

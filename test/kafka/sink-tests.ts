@@ -136,8 +136,6 @@ export function sinkTests(suite: () => SuiteKafka): void {
     const start = (settings: Parameters<typeof kafkaSink>[1], cluster = {}) =>
       kafkaSink(suite().context("x", cluster), { topic: "t", ...settings }).start();
     await assert.rejects(start({}, { brokers: "127.0.0.1:1" }), { code: "FLUME_KAFKA_UNREACHABLE" });
-    await assert.rejects(start({}, { brokers: "127.0.0.1" }), { code: "FLUME_KAFKA_PROPERTY_VALUE" });
-    await assert.rejects(start({}, { brokers: "127.0.0.1:99999" }), { code: "FLUME_KAFKA_PROPERTY_VALUE" });
     await assert.rejects(start({}, { useTls: true }), { code: "FLUME_KAFKA_TLS" });
     await assert.rejects(start({}, { mechanism: "PLAIN", username: "a", password: "b" }), {
       code: "FLUME_KAFKA_NO_SASL",

@@ -57,9 +57,18 @@ export class StatusBoard {
   }
 }
 
+/** What components find out for themselves. */
+const OF_SETTINGS: ReadonlySet<string> = new Set([
+  "FLUME_BATCH_SIZE_ABOVE_TRANSACTION",
+  "FLUME_KAFKA_PROPERTY_UNSUPPORTED",
+  "FLUME_KAFKA_PROPERTY_VALUE",
+  "FLUME_KAFKA_TOKEN_MISSING",
+  "FLUME_KAFKA_TOPICS_MISSING",
+]);
+
 /** Whether only a person can make it good, in a dialog. */
 function isOfSettings({ code }: HeadraceError): boolean {
-  return code.startsWith("FLUME_CONFIG_") || code === "FLUME_BATCH_SIZE_ABOVE_TRANSACTION";
+  return code.startsWith("FLUME_CONFIG_") || OF_SETTINGS.has(code);
 }
 
 /** "best effort: trigger (12 late)": the node that makes the path so, and messages that came too late. */

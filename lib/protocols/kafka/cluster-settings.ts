@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from "node:tls";
+import { addressesIn } from "../../engine/addresses.js";
 import type { SharedSettings } from "../../engine/component.js";
 import { HeadraceError, reasonOf } from "../../engine/errors.js";
 import type { KafkaConnection, SaslSettings } from "./port.js";
@@ -29,29 +30,15 @@ export function kafkaConnection(
 ): KafkaConnection {
   if (!shared) throw new HeadraceError("FLUME_CONFIG_REQUIRED", { field: "kafka.bootstrap.servers" });
   const settings = shared.config as unknown as KafkaClusterSettings;
-  const brokers = settings.brokers
-    .split(",")
-    .map((broker) => broker.trim())
-    .filter((broker) => broker !== "");
-  const wrong = brokers.find((broker) => !isAddress(broker));
-  if (wrong !== undefined || brokers.length === 0) {
-    throw propertyValue("kafka.bootstrap.servers", wrong ?? "", "host:port, separated by commas");
-  }
   return {
-    brokers,
+    brokers: addressesIn(settings.brokers),
     clientId: more.clientId ?? settings.clientId,
     tls: settings.useTls ? tlsOptions(shared.shared["tls"], more.verifyHostname ?? true) : undefined,
     sasl: saslSettings(settings),
   };
 }
 
-/** host:port; an address of IP version 6 in brackets, as Java writes it. */
-function isAddress(broker: string): boolean {
-  const port = Number(/^(?:[^\s:/[\]]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(broker)?.[1]);
-  return port >= 1 && port <= 65_535;
-}
-
-/** A value of a pass-through property, or of the cluster, that cannot be. */
+/** A value of a pass-through property that cannot be. */
 export function propertyValue(property: string, value: string, wanted: string): HeadraceError {
   return new HeadraceError("FLUME_KAFKA_PROPERTY_VALUE", { property, value, wanted });
 }

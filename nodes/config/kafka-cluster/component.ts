@@ -6,7 +6,7 @@ const USER: readonly string[] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 const OAUTH: readonly string[] = ["OAUTHBEARER"];
 
 const properties = {
-  brokers: text("", { flumeKey: "kafka.bootstrap.servers", required: true }),
+  brokers: text("", { flumeKey: "kafka.bootstrap.servers", required: true, format: "addresses" }),
   clientId: text("headrace", { flumeKey: "client.id", required: true }),
   useTls: boolean(false),
   tls: configNode("tls-config", { shownWhen: { property: "useTls", is: [true] } }),

@@ -1,0 +1,13 @@
+/** host:port, separated by commas; an address of IP version 6 in brackets. */
+export function addressesIn(text: string): string[] {
+  return text
+    .split(",")
+    .map((address) => address.trim())
+    .filter((address) => address !== "");
+}
+
+/** Whether it is host:port. */
+export function isAddress(address: string): boolean {
+  const port = Number(/^(?:[^\s:;/[\]]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(address)?.[1]);
+  return port >= 1 && port <= 65_535;
+}
