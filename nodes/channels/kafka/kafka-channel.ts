@@ -85,8 +85,7 @@ export class KafkaChannel implements Channel {
     const { topic, acks, compression, groupId, autoOffsetReset } = this.#settings;
     const produce = producerOverrides(this.#settings.producerProperties);
     const consume = consumerOverrides(this.#settings.consumerProperties);
-    // Its puts share one request for each broker, however many are under way.
-    const { clientId, verifyHostname, acks: otherAcks, maxInFlight: _, ...producerSettings } = produce;
+    const { clientId, verifyHostname, acks: otherAcks, ...producerSettings } = produce;
     const { clientId: readerId, verifyHostname: readerVerifies, ...consumerSettings } = consume;
     const cluster = this.#context.shared["cluster"];
     const report = (error?: unknown) => this.#context.report(error);

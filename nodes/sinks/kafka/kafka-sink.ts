@@ -64,13 +64,7 @@ export class KafkaSink implements Sink {
     const { topic, acks, compression, producerProperties } = this.#settings;
     // Only who wants a name waits for it: a network without a name server takes its time.
     this.#topic = topicTemplate(topic, topic.includes("%[") ? await localHostNames() : NO_HOSTS);
-    const {
-      clientId,
-      verifyHostname,
-      acks: otherAcks,
-      maxInFlight: _,
-      ...overrides
-    } = producerOverrides(producerProperties);
+    const { clientId, verifyHostname, acks: otherAcks, ...overrides } = producerOverrides(producerProperties);
     const { counters, shared, report } = this.#context;
     const settings = {
       ...PRODUCER_DEFAULTS,
