@@ -22,7 +22,7 @@ const mocha = [
   "--enable-source-maps",
   ...["--require", join(buildDir, "test", "support", "root-hooks.js")],
   ...["--reporter", join(root, "scripts", "mocha-reporter.cjs")],
-  ...["--timeout", "20000"],
+  ...["--timeout", "60000"],
   ...(process.env.CI === "true" ? ["--forbid-only"] : []),
   // CI=true alone makes mocha write colours into log files.
   ...(process.stdout.isTTY ? [] : ["--no-color"]),

@@ -79,7 +79,7 @@ export async function kafkaSinkBench(): Promise<SinkBench> {
 export async function kafkaChannelFactory(): Promise<ChannelFactory> {
   const suite = await sharedKafka();
   return {
-    patience: 250,
+    patience: 1000,
     async create({ capacity, transactionCapacity, keepAlive }) {
       const topic = await suite.topic(1, [{ name: "max.message.bytes", value: "4000000" }]);
       const made = kafkaChannel(suite.context(topic), {

@@ -1,12 +1,12 @@
 import { component } from "../../nodes/sources/netcat/component.js";
-import { freePort } from "../support/ports.js";
+import { listenerPort } from "../support/ports.js";
 import { type TcpClient, tcpClient } from "../support/tcp-client.js";
 import { generatingSource } from "./make-subjects.js";
 import type { SourceBench } from "./source-behaviours.js";
 
 /** One client per feeding, so that a source that was started anew is fed as well. */
 export async function netcatBench(): Promise<SourceBench> {
-  const port = await freePort();
+  const port = await listenerPort();
   const clients: TcpClient[] = [];
   let fed = 0;
   return {

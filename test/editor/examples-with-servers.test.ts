@@ -14,7 +14,7 @@ import { numberBatch } from "../support/event-batches.js";
 import { eventually } from "../support/eventually.js";
 import { root } from "../support/machine.js";
 import { type FlowNode, useNodeRed } from "../support/node-red.js";
-import { freePort } from "../support/ports.js";
+import { listenerPort } from "../support/ports.js";
 import { skip } from "../support/skip.js";
 import { tcpClient } from "../support/tcp-client.js";
 
@@ -62,7 +62,7 @@ describe("editor: examples that need servers, as a person sets them up", functio
 
   it("netcat → Kafka → logger: brokers and port set, lines come out of the topic into the debug sidebar", async () => {
     const ids = await imported("10 - kafka (needs a broker)");
-    const port = await freePort();
+    const port = await listenerPort();
     await setInConfig(ids, "flume-kafka-cluster", "brokers", kafka().cluster.bootstrap);
     await editor.openDialog(ids.get("flume-netcat-source") ?? "");
     await editor.fill("node-input-port", String(port));

@@ -19,6 +19,19 @@ const flow: FlowNode[] = [
     y: 80,
     wires: [],
   },
+  {
+    id: "classes",
+    type: "flume-hdfs-sink",
+    z: "tab",
+    cluster: "cluster",
+    path: "/logs",
+    fileType: "compressedstream",
+    codeC: "org.apache.hadoop.io.compress.BZip2Codec",
+    serializer: "org.apache.flume.serialization.HeaderAndBodyTextEventSerializer$Builder",
+    x: 160,
+    y: 160,
+    wires: [],
+  },
   { id: "cluster", type: "flume-hdfs-cluster", urls: "http://localhost:9870" },
 ];
 
@@ -49,6 +62,20 @@ for (const version of editorVersions) {
       await editor.fill("node-input-timeZone", "Moon");
       assert.match(await shown(), /"Moon" is not a time zone/);
       await editor.screenshot(`preview-${version}`, ".red-ui-tray");
+      await editor.closeDialog("cancel");
+      await editor.assertNoErrors();
+      await editor.close();
+    });
+
+    it("takes a codec and a serializer by the names of their classes, and shows them by their own", async () => {
+      const editor = await Editor.open(browser(), nodeRed().url, { width: 1300, height: 1000 });
+      await editor.openDialog("classes");
+      const chosen = (name: string) =>
+        editor.page.$eval(`#node-input-${name}`, (field) => (field as HTMLSelectElement).value);
+      const names = ["fileType", "codeC", "serializer"];
+      assert.deepEqual(await Promise.all(names.map(chosen)), ["CompressedStream", "bzip2", "HEADER_AND_TEXT"]);
+      const preview = await editor.page.$eval(".headrace-preview-lines", (lines) => (lines as HTMLElement).innerText);
+      assert.match(preview, /^\/logs\/FlumeData\.\d+\.bz2/);
       await editor.closeDialog("cancel");
       await editor.assertNoErrors();
       await editor.close();

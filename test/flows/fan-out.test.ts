@@ -103,15 +103,14 @@ describe("fan-out", () => {
         wires: [["o-required"], ["o-optional"]],
       },
       memory("o-required", ["o-sink"]),
-      memory("o-optional", ["o-held"], { capacity: 1, transactionCapacity: 1, keepAlive: 60 }),
+      memory("o-optional", ["o-held"], { capacity: 1, transactionCapacity: 1, keepAlive: 600 }),
       testSink("o-sink"),
       testSink("o-held"),
     ]);
     await setMode(nodeRed(), "o-held", "held");
     const client = await clientOf(port);
-    const begun = performance.now();
+    // An answer is waited for less long than the keep-alive lasts.
     for (const line of ["1", "2", "3"]) assert.equal(await client.ask(line), "OK");
-    assert.ok(performance.now() - begun < 5000);
     assert.deepEqual(await bodiesAt(nodeRed(), "o-sink", 3), ["1", "2", "3"]);
     assert.equal(await counter(nodeRed(), "SOURCE.o-source", "EventOptionalMissCount"), 2);
     await setMode(nodeRed(), "o-held", "open");

@@ -4,7 +4,7 @@ import { node20, noNode20 } from "../support/machine.js";
 import { supported, useNodeRed } from "../support/node-red.js";
 import { listenerPort } from "../support/ports.js";
 import { skip } from "../support/skip.js";
-import { tcpClient } from "../support/tcp-client.js";
+import { clientOf } from "../support/test-palette.js";
 
 for (const { version, node } of supported) {
   describe(`first flow: netcat → memory → logger, Node-RED ${version} on Node ${node}`, () => {
@@ -26,7 +26,7 @@ for (const { version, node } of supported) {
 
     it("answers OK to a line, logs it as Flume does, and shows it in the debug sidebar", async () => {
       const from = nodeRed().logs.length;
-      const client = await tcpClient(port);
+      const client = await clientOf(port);
       assert.equal(await client.ask("Hello world!"), "OK");
       const line = "Event: { headers:{} body: 48 65 6C 6C 6F 20 77 6F 72 6C 64 21             Hello world! }";
       const logged = await nodeRed().waitForLog(/Event: /, { from });
@@ -39,7 +39,7 @@ for (const { version, node } of supported) {
 
     it("logs only the first bytes, and dots for what is no printable character", async () => {
       const from = nodeRed().logs.length;
-      const client = await tcpClient(port);
+      const client = await clientOf(port);
       assert.equal(await client.ask("Grüße, 0123456789\r"), "OK");
       const logged = await nodeRed().waitForLog(/Event: /, { from });
       assert.ok(
@@ -50,7 +50,7 @@ for (const { version, node } of supported) {
     });
 
     it("gives a Debug node on the wire the line as text", async () => {
-      const client = await tcpClient(port);
+      const client = await clientOf(port);
       await client.ask("for the tap");
       const shown = await nodeRed().comms.waitForDebug(({ id, msg }) => id === "tap" && msg === "for the tap");
       assert.equal(shown.property, "payload");

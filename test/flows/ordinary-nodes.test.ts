@@ -53,9 +53,12 @@ describe("ordinary nodes and Flume nodes on one canvas", () => {
     const lines = Array.from({ length: 1000 }, (_, i) => `flood ${i}`);
     await client.write(`${lines.join("\n")}\n`);
     await bodiesAt(nodeRed(), "t-sink", 1003);
-    await comms.waitForDebug(({ id, msg }) => id === "t-tap" && msg === "… 950 more");
-    assert.deepEqual(shown().slice(3, 53), lines.slice(0, 50));
-    assert.equal(shown().length, 54);
+    const samples = () => shown().filter((text) => !/^… \d+ more$/.test(text));
+    const leftOut = () => shown().flatMap((text) => Number(/^… (\d+) more$/.exec(text)?.[1] ?? []));
+    await eventually(() => samples().length + leftOut().reduce((sum, count) => sum + count, 0) === 1003);
+    assert.deepEqual(samples().slice(3, 53), lines.slice(0, 50));
+    // A machine that is busy may need more than the one second for them.
+    assert.ok(leftOut().length > 0 && samples().length <= 3 + 50 * (leftOut().length + 1), shown().slice(53).join());
     await client.end();
   });
 

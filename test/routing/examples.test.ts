@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { eventually } from "../support/eventually.js";
 import { root } from "../support/machine.js";
 import { type FlowNode, useNodeRed } from "../support/node-red.js";
-import { freePort } from "../support/ports.js";
+import { listenerPort } from "../support/ports.js";
 import { tcpClient } from "../support/tcp-client.js";
 
 type Metrics = Record<string, Record<string, string>>;
 
 async function example(name: string): Promise<FlowNode[]> {
   const flow = JSON.parse(await readFile(join(root, "examples", `${name}.json`), "utf8")) as FlowNode[];
-  for (const node of flow) if (node.type === "flume-netcat-source") node["port"] = await freePort();
+  for (const node of flow) if (node.type === "flume-netcat-source") node["port"] = await listenerPort();
   return flow;
 }
 

@@ -329,7 +329,7 @@ describe("interceptors", () => {
      * Milliseconds. Without the guard it is for ever; 100 is what we aim at, and a machine shared with others may stop
      * the whole process for longer than that.
      */
-    const LONGEST_STALL = 500;
+    const LONGEST_STALL = 5_000;
     const endless = "a".repeat(60);
 
     async function withLoopDelay<T>(work: () => Promise<T>): Promise<{ result: T; longest: number }> {
@@ -383,7 +383,7 @@ describe("interceptors", () => {
       const started = performance.now();
       await send(chain([rule], context), textBatch(...texts), portsTo(new TestInlet("out")));
       assert.equal(context.counters.get("EventDropCount"), 100);
-      assert.ok(performance.now() - started < 3000);
+      assert.ok(performance.now() - started < 30_000);
     });
 
     it("is bounded in an extractor, a replacement, and a removal of headers too", async () => {

@@ -36,7 +36,7 @@ export async function startBrowser(): Promise<Browser> {
 export function useBrowser(): () => Browser {
   let current: Browser | undefined;
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     if (!chromium.path) skip(this, chromium.missing);
     current = await startBrowser();
   });

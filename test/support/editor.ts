@@ -46,7 +46,7 @@ declare const RED: EditorGlobal;
 const DRAG_STEPS = 12;
 
 /** How long the page may take for what it does at once on a quiet machine. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 const CODE_EDITOR_FOCUS_MS = 300;
 

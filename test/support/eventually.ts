@@ -15,7 +15,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
-  { within = 10_000, every = 20, what = "what the test waits for" }: EventuallyOptions = {},
+  { within = 30_000, every = 20, what = "what the test waits for" }: EventuallyOptions = {},
 ): Promise<Exclude<T, undefined | null | false | 0 | "">> {
   const deadline = Date.now() + within;
   let last: unknown;

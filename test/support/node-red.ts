@@ -6,7 +6,7 @@ import { Comms } from "./comms.js";
 import { Lines } from "./lines.js";
 import { node20, node24, noNode20, root } from "./machine.js";
 import type { Probe, ProbeOptions, ProbeReply } from "./node-red-probe.js";
-import { freePort } from "./ports.js";
+import { listenerPort } from "./ports.js";
 import { tempDir } from "./temp-dir.js";
 
 /** A node, tab, group or subflow as it stands in flows.json. */
@@ -116,14 +116,15 @@ export class NodeRed {
 
   /** Starts one and waits until its flows have started (or it said why they cannot). */
   static async start(options: NodeRedOptions = {}): Promise<NodeRed> {
-    const { version = "5", node = "24", palette = true, startWithin = 30_000 } = options;
+    const { version = "5", node = "24", palette = true, startWithin = 60_000 } = options;
     const binary = node === "24" ? node24 : node20;
     if (!binary) throw new Error(`No Node ${node} here: ${noNode20}`);
     if (version === "5" && node === "20") throw new Error("Node-RED 5 does not run on Node 20");
     const ownDir = options.userDir === undefined ? await tempDir() : undefined;
     const userDir = options.userDir ?? ownDir?.path ?? "";
     if (options.flows) await writeFile(join(userDir, "flows.json"), JSON.stringify(placed(options.flows)));
-    const port = await freePort();
+    // Not one of the system's own choice: until Node-RED listens, it may give the same one to a client.
+    const port = await listenerPort();
     const home = join(root, "node_modules", version === "5" ? "node-red" : "node-red-4");
     const settings = { uiPort: port, ...(palette ? { nodesDir: root } : {}), ...options.settings };
     const child = spawn(
@@ -179,7 +180,7 @@ export class NodeRed {
   }
 
   /** The first line from a position on that matches, at once if it is there already. */
-  async waitForLog(pattern: RegExp, { from = 0, within = 10_000 } = {}): Promise<string> {
+  async waitForLog(pattern: RegExp, { from = 0, within = 30_000 } = {}): Promise<string> {
     return await this.#lines.find((line) => pattern.test(line), from, within, `log line like ${pattern}`);
   }
 
@@ -209,7 +210,7 @@ export class NodeRed {
    * Deploys as the editor does and waits until it has taken effect: Node-RED answers the request before it has
    * started anything. One deploy at a time.
    */
-  async deploy(flows: readonly FlowNode[], type: DeploymentType = "full", { within = 30_000 } = {}): Promise<Deployed> {
+  async deploy(flows: readonly FlowNode[], type: DeploymentType = "full", { within = 60_000 } = {}): Promise<Deployed> {
     const { rev } = await this.#current();
     const from = this.#lines.all.length;
     const answer = await this.adminPost<{ rev: string }>(
@@ -235,7 +236,7 @@ export class NodeRed {
   }
 
   /** Memory, processor time and event-loop delay as the process itself sees them. */
-  async probe(options: ProbeOptions = {}, within = 30_000): Promise<Probe> {
+  async probe(options: ProbeOptions = {}, within = 60_000): Promise<Probe> {
     const id = ++this.#probes;
     return await new Promise<Probe>((resolve, reject) => {
       const settle = (action: () => void) => {
@@ -258,7 +259,7 @@ export class NodeRed {
   }
 
   /** Asks it to end as a service manager does, and fails unless it ends by itself, in time and with code 0. */
-  async stop({ within = 20_000, signal = "SIGTERM" }: StopOptions = {}): Promise<Stopped> {
+  async stop({ within = 30_000, signal = "SIGTERM" }: StopOptions = {}): Promise<Stopped> {
     this.#stopped ??= this.#stop(within, signal);
     return await this.#stopped;
   }
@@ -333,11 +334,11 @@ export function useNodeRed(
 ): () => NodeRed {
   let current: NodeRed | undefined;
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     current = await NodeRed.start(typeof options === "function" ? await options() : options);
   });
   after(async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     await current?.stop();
   });
   return () => {

@@ -1,41 +1,27 @@
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 
-/** Handed out lately: the system may give the same free port twice before the first user has opened it. */
+/** Handed out by this process: what is to listen there may not do so yet. */
 const given = new Set<number>();
 
-/** A TCP port of the loopback interface on which nobody listens. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = await askSystem();
-    if (given.has(port)) continue;
-    given.add(port);
-    return port;
-  }
-}
-
-function askSystem(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
+/** Below those that systems give to clients: Linux from 32768 on, macOS and Windows from 49152 on. */
+const FIRST = 20_000;
+const LAST = 31_999;
 
 /**
- * A port below those that the system gives to clients. For listeners that a test closes and opens again, or hammers
- * with connections: a client that connects to a closed port of its own range may connect to itself.
+ * A TCP port of the loopback interface on which nobody listens. Not one of the system's own choice: it might give the same
+ * one to a client before a slow server has opened it, and a client that connects to a closed port of its own range
+ * may connect to itself.
  */
 export async function listenerPort(): Promise<number> {
   for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST + 1));
     if (given.has(port) || !(await isFree(port))) continue;
     given.add(port);
     return port;
   }
 }
+
+export { listenerPort as freePort };
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {

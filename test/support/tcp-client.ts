@@ -49,7 +49,7 @@ export async function tcpClient(
       socket.write(data, (error) => (error ? reject(error) : resolve()));
     });
   const send = (line: string) => write(`${line}\n`);
-  const read = async (within = 10_000) => {
+  const read = async (within = 30_000) => {
     const mine = position++;
     try {
       return await lines.find(() => true, mine, within, "answer");
@@ -58,7 +58,7 @@ export async function tcpClient(
       throw error;
     }
   };
-  const closed = async (within = 10_000) => {
+  const closed = async (within = 30_000) => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`After ${within} ms: the connection is still open`)), within);

@@ -100,7 +100,7 @@ export async function counter(nodeRed: NodeRed, component: string, name: string)
 }
 
 /** A client of a source that has been deployed just now: Node-RED says that it has started before sources listen. */
-export async function clientOf(port: number, within = 10_000): Promise<TcpClient> {
+export async function clientOf(port: number, within = 30_000): Promise<TcpClient> {
   return await eventually(() => tcpClient(port), { what: `listener on port ${port}`, within });
 }
 

@@ -7,7 +7,7 @@ import { logger, memory, netcat, tab } from "../support/flow-nodes.js";
 import { root } from "../support/machine.js";
 import { NodeRed } from "../support/node-red.js";
 import { listenerPort } from "../support/ports.js";
-import { tcpClient } from "../support/tcp-client.js";
+import { clientOf } from "../support/test-palette.js";
 import { useTempDir } from "../support/temp-dir.js";
 
 /** Milliseconds that npm may take for one command: one small dependency comes from the registry or its cache. */
@@ -54,7 +54,7 @@ describe("the package as npm installs it", function () {
     const ours = sets.filter(({ module }) => module === "@headrace/node-red-flume");
     for (const { types, enabled, err } of ours) assert.ok(enabled && !err, `${types.join(", ")}: ${err}`);
     assert.deepEqual(ours.flatMap(({ types }) => types).sort(), Object.keys(manifest["node-red"].nodes).sort());
-    const client = await tcpClient(port);
+    const client = await clientOf(port);
     assert.equal(await client.ask("installed"), "OK");
     await nodeRed.waitForLog(/Event: .*installed/);
     await client.end();
