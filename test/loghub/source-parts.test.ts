@@ -20,13 +20,13 @@ describe("LogHub source: settings", () => {
     readConfig(component.properties, { project: "p", logstore: "l", ...raw }).config;
 
   it("name a consumer that is the same tomorrow and no other's, with a timeout of three heartbeats", () => {
-    const node = { id: "a1b2.c3:d", storage: "/home/one/.node-red/headrace/a1b2.c3_d" };
+    const node = { id: "a1b2.c3:d", storage: "/srv/one/.node-red/headrace/a1b2.c3_d" };
     const { consumer, group } = consumerSettings(read({}), node);
     assert.ok(consumer.startsWith(`${hostname()}-a1b2.c3-d-`.replace(/[^\w.-]/g, "-")), consumer);
     assert.match(consumer, /^[\w.-]+$/);
     assert.equal(consumerSettings(read({}), { ...node }).consumer, consumer);
     // The same flow in a second Node-RED on this host.
-    const second = { ...node, storage: "/home/two/.node-red/headrace/a1b2.c3_d" };
+    const second = { ...node, storage: "/srv/two/.node-red/headrace/a1b2.c3_d" };
     assert.notEqual(consumerSettings(read({}), second).consumer, consumer);
     assert.deepEqual(group, { name: "consumer_1", timeout: 90, inOrder: false });
     assert.equal(consumerSettings(read({ heartbeatInterval: 5_000 }), NODE).group.timeout, 60);
