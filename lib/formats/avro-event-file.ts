@@ -6,13 +6,14 @@ import { blockingWork } from "../engine/blocking-work.js";
 import { contentOf } from "../engine/content.js";
 import { HeadraceError } from "../engine/errors.js";
 import { nextLoopTurn, turnIsOver } from "../engine/turn.js";
+import { bzip2 } from "./bzip2.js";
 import type { FileFormat } from "./file-format.js";
 import { flumeEventSize, writeFlumeEvent } from "./flume-avro-event.js";
 import { optionalPackage } from "./hadoop-codecs.js";
 import { varintSize, writeVarint } from "./varint.js";
 
 /** `serializer.compressionCodec` of avro_event, as in Avro's own names. */
-export const AVRO_CODECS = ["null", "deflate", "snappy"] as const;
+export const AVRO_CODECS = ["null", "deflate", "snappy", "bzip2"] as const;
 export type AvroCodecName = (typeof AVRO_CODECS)[number];
 
 export interface AvroEventOptions {
@@ -80,6 +81,7 @@ const deflated = promisify(deflateRaw) as (block: Buffer) => Promise<Buffer>;
 async function packerOf(codec: AvroCodecName): Promise<Pack> {
   if (codec === "null") return async (block) => block;
   if (codec === "deflate") return (block) => blockingWork(() => deflated(block));
+  if (codec === "bzip2") return await bzip2("one stream");
   const snappy = await optionalPackage<{ compress: Pack }>("snappy", codec);
   if (typeof crc32 !== "function") {
     // Since Node.js 20.15.

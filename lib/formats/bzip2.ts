@@ -5,11 +5,10 @@ import { HeadraceError } from "../engine/errors.js";
 
 /**
  * Runs in a thread of its own: the package `bzip2-wasm` compresses some ten megabytes a second and has no other way
- * than to block. Bytes are cut into streams of less than a block, each of which can be read by itself.
+ * than to block.
  */
 const WORKER = `
 const { parentPort, workerData } = require("node:worker_threads");
-const PIECE = 800 * 1024;
 const ready = (async () => {
   const loaded = await import(workerData);
   const bzip2 = new loaded.default();
@@ -17,12 +16,12 @@ const ready = (async () => {
   return bzip2;
 })();
 ready.catch(() => {});
-parentPort.on("message", async ({ id, bytes }) => {
+parentPort.on("message", async ({ id, bytes, size }) => {
   try {
     const bzip2 = await ready;
     const out = [];
-    for (let start = 0; start < Math.max(bytes.length, 1); start += PIECE) {
-      const piece = bytes.subarray(start, start + PIECE);
+    for (let start = 0; start < Math.max(bytes.length, 1); start += size) {
+      const piece = bytes.subarray(start, start + size);
       // The most that it may become, by bzip2's manual: a hundredth more, and 600 bytes.
       out.push(Buffer.from(bzip2.compress(piece, 9, Math.ceil(piece.length * 1.01) + 600)));
     }
@@ -32,6 +31,10 @@ parentPort.on("message", async ({ id, bytes }) => {
   }
 });
 `;
+
+/** In several streams each holds less than a block of bzip2, and can be read by itself: files do with them. Avro reads one. */
+export type Bzip2Shape = "one stream" | "several streams";
+const STREAM = 800 * 1024;
 
 interface Answer {
   readonly id: number;
@@ -65,12 +68,12 @@ class Bzip2Thread {
     });
   }
 
-  compress(bytes: Buffer): Promise<Buffer> {
+  compress(bytes: Buffer, shape: Bzip2Shape): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const id = this.#next++;
       this.#waiting.set(id, { resolve, reject });
       this.#worker.ref();
-      this.#worker.postMessage({ id, bytes });
+      this.#worker.postMessage({ id, bytes, size: shape === "one stream" ? Math.max(bytes.length, 1) : STREAM });
     });
   }
 }
@@ -78,14 +81,14 @@ class Bzip2Thread {
 let thread: Bzip2Thread | undefined;
 
 /** Rejects with FLUME_CODEC_MISSING when the package is not installed. */
-export async function bzip2(): Promise<(bytes: Buffer) => Promise<Buffer>> {
+export async function bzip2(shape: Bzip2Shape): Promise<(bytes: Buffer) => Promise<Buffer>> {
   try {
     thread ??= new Bzip2Thread();
-    await thread.compress(Buffer.from("a"));
+    await thread.compress(Buffer.from("a"), shape);
   } catch (error) {
     thread = undefined;
     const reason = error instanceof Error ? error.message : String(error);
     throw new HeadraceError("FLUME_CODEC_MISSING", { codec: "bzip2", needed: "bzip2-wasm", reason }, error);
   }
-  return (bytes) => (thread ??= new Bzip2Thread()).compress(bytes);
+  return (bytes) => (thread ??= new Bzip2Thread()).compress(bytes, shape);
 }

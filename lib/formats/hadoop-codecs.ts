@@ -3,17 +3,7 @@ import * as zlib from "node:zlib";
 import { blockingWork } from "../engine/blocking-work.js";
 import { HeadraceError, reasonOf } from "../engine/errors.js";
 import { bzip2 } from "./bzip2.js";
-import type { CodecName } from "./codec-names.js";
-
-/** What stands in the header of a sequence file. */
-const CLASS_NAMES: Readonly<Record<CodecName, string>> = {
-  gzip: "org.apache.hadoop.io.compress.GzipCodec",
-  bzip2: "org.apache.hadoop.io.compress.BZip2Codec",
-  zstandard: "org.apache.hadoop.io.compress.ZStandardCodec",
-  snappy: "org.apache.hadoop.io.compress.SnappyCodec",
-  lz4: "org.apache.hadoop.io.compress.Lz4Codec",
-  default: "org.apache.hadoop.io.compress.DefaultCodec",
-};
+import { codecClass, type CodecName } from "./codec-names.js";
 
 export interface HadoopCodec {
   readonly className: string;
@@ -24,7 +14,7 @@ export interface HadoopCodec {
 /** Rejects with FLUME_CODEC_MISSING when what it needs is not installed. */
 export async function hadoopCodec(name: CodecName): Promise<HadoopCodec> {
   const compress = await compressorOf(name);
-  return { className: CLASS_NAMES[name], compress };
+  return { className: codecClass(name), compress };
 }
 
 type Compress = (bytes: Buffer) => Promise<Buffer>;
@@ -46,7 +36,7 @@ async function compressorOf(name: CodecName): Promise<Compress> {
       return (bytes) => blockingWork(() => zstd(bytes));
     }
     case "bzip2":
-      return await bzip2();
+      return await bzip2("several streams");
     case "snappy": {
       const snappy = await optionalPackage<{ compress: Compress }>("snappy", name);
       return (bytes) => inBlocks(bytes, (block) => snappy.compress(block));

@@ -11,6 +11,12 @@ import { hadoopVInt, hadoopVIntSize } from "./hadoop-vint.js";
 export const WRITE_FORMATS = ["Writable", "Text"] as const;
 export type WriteFormat = (typeof WRITE_FORMATS)[number];
 
+/** Flume's classes for them, which it takes in full as well. */
+export const WRITE_FORMAT_ALIASES: Readonly<Record<string, WriteFormat>> = {
+  "org.apache.flume.sink.hdfs.HDFSWritableSerializer$Builder": "Writable",
+  "org.apache.flume.sink.hdfs.HDFSTextSerializer$Builder": "Text",
+};
+
 const VERSION = 6;
 const KEY_CLASS = "org.apache.hadoop.io.LongWritable";
 const VALUE_CLASS: Readonly<Record<WriteFormat, string>> = {

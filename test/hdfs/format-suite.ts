@@ -1,6 +1,9 @@
 import { strict as assert } from "node:assert";
+import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import * as zlib from "node:zlib";
+import { batchOf } from "../../lib/engine/batch.js";
+import { createEvent } from "../../lib/engine/event.js";
 import { NEVER } from "../../lib/engine/delivery.js";
 import type { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
 import type { HdfsCluster } from "../counterparts/hdfs/cluster.js";
@@ -51,7 +54,7 @@ const kinds: readonly Kind[] = [
     { name: codeC, settings: { fileType: "CompressedStream", codeC }, extension, line: String },
   ]),
   { name: "seq-bytes-gzip", settings: { fileType: "SequenceFile", codeC: "gzip" }, extension: ".gz", line: asBytes },
-  ...["null", "deflate", "snappy"].map(
+  ...["null", "deflate", "snappy", "bzip2"].map(
     (compressionCodec): Kind => ({
       name: `avro-${compressionCodec}`,
       settings: { serializer: "avro_event", compressionCodec, syncIntervalBytes: 2000, fileSuffix: ".avro" },
@@ -111,6 +114,30 @@ export function formatSuite(cluster: () => HdfsCluster): void {
       const [name = ""] = await readdir(directory);
       const printed = await hdfsText(cluster().fileSystem, `file://${folder().file(name)}`);
       assert.deepEqual(printed.trim().split("\n"), [0, 1, 2, 3, 4].map(asAvro));
+    });
+
+    it("holds an event larger than one of bzip2's blocks, in Avro and in a plain stream", async function () {
+      this.timeout(60_000);
+      const body = randomBytes(600_000).toString("hex");
+      const batch = batchOf([createEvent(Buffer.from(body)), createEvent(Buffer.from("end"))]);
+      const files: string[] = [];
+      for (const [name, settings] of Object.entries({
+        avro: { serializer: "avro_event", compressionCodec: "bzip2", fileSuffix: ".avro" },
+        stream: { fileType: "CompressedStream", codeC: "bzip2" },
+      })) {
+        const { sink } = hdfsSink(cluster().urls, folder().file(name), { path: `/formats/large-${name}`, ...settings });
+        await sink.start();
+        await sink.write(batch, NEVER);
+        await sink.stop();
+        files.push(...(await filesBelow(client, `/formats/large-${name}`)));
+      }
+      const printed = (await hdfsText(cluster().fileSystem, ...files)).trim().split("\n");
+      const json = (text: string) => `{"headers":{},"body":"${text}"}`;
+      assert.deepEqual(
+        printed.map((line) => line.length),
+        [json(body), json("end"), body, "end"].map((line) => line.length),
+      );
+      assert.ok(printed[0] === json(body) && printed[2] === body);
     });
 
     it("holds every event as zstandard", async () => {

@@ -1,10 +1,11 @@
 import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Property, readConfig } from "../../lib/engine/properties.js";
+import { isShown, type Properties, type Property, readConfig } from "../../lib/engine/properties.js";
 import { isHeadraceError } from "../../lib/engine/errors.js";
 import { optionalPackage } from "../../lib/formats/hadoop-codecs.js";
 import { component as cluster } from "../../nodes/config/hdfs-cluster/component.js";
+import { component as fileRoll } from "../../nodes/sinks/file-roll/component.js";
 import { component as sink } from "../../nodes/sinks/hdfs/component.js";
 import { root } from "../support/machine.js";
 
@@ -82,6 +83,53 @@ describe("properties of Flume's HDFS sink", () => {
       assert.match(error.message, /snappy.*headrace-no-such-package/s);
       return true;
     });
+  });
+
+  it("take Flume's and Hadoop's class names as well, as people have them", () => {
+    const compress = "org.apache.hadoop.io.compress.";
+    const flume = "org.apache.flume.";
+    const read = (values: Readonly<Record<string, unknown>>) => {
+      const { config, problems } = readConfig(sink.properties, { cluster: "c", path: "/a", ...values });
+      assert.deepEqual(problems, []);
+      return config;
+    };
+    const codecs = {
+      gzip: [`${compress}GzipCodec`, "GzipCodec", "gzipcodec", "GZIP"],
+      bzip2: [`${compress}BZip2Codec`, "BZip2Codec", "BZip2"],
+      zstandard: [`${compress}ZStandardCodec`, "ZStandard"],
+      snappy: [`${compress}SnappyCodec`, "Snappy"],
+      lz4: [`${compress}Lz4Codec`, "Lz4Codec"],
+      default: [`${compress}DefaultCodec`, "DeflateCodec", "deflate", `${compress}DeflateCodec`],
+    };
+    for (const [codeC, names] of Object.entries(codecs)) {
+      for (const name of names) assert.equal(read({ fileType: "compressedstream", codeC: name }).codeC, codeC, name);
+    }
+    const serializers = {
+      TEXT: ["text", `${flume}serialization.BodyTextEventSerializer$Builder`],
+      HEADER_AND_TEXT: ["header_and_text", `${flume}serialization.HeaderAndBodyTextEventSerializer$Builder`],
+      AVRO_EVENT: ["avro_event", `${flume}serialization.FlumeEventAvroEventSerializer$Builder`],
+    };
+    for (const [serializer, names] of Object.entries(serializers)) {
+      for (const name of names) {
+        assert.equal(read({ fileType: "DataStream", serializer: name }).serializer, serializer, name);
+        const roll = readConfig(fileRoll.properties, { directory: "/a", serializer: name });
+        assert.deepEqual([roll.config.serializer, roll.problems], [serializer, []], name);
+      }
+    }
+    const text = `${flume}sink.hdfs.HDFSTextSerializer$Builder`;
+    assert.equal(read({ fileType: "SequenceFile", writeFormat: text }).writeFormat, "Text");
+  });
+
+  it("apply where the ones that they hang on do, in whatever words those are said", () => {
+    const shown = (values: Readonly<Record<string, unknown>>) =>
+      ["serializer", "appendNewline", "compressionCodec", "codeC", "writeFormat"].filter((name) =>
+        isShown((sink.properties as Properties)[name] as Property, sink.properties, values),
+      );
+    const avro = "org.apache.flume.serialization.FlumeEventAvroEventSerializer";
+    assert.deepEqual(shown({ fileType: "datastream", serializer: "text" }), ["serializer", "appendNewline"]);
+    assert.deepEqual(shown({ fileType: "DataStream", serializer: avro }), ["serializer", "compressionCodec"]);
+    // A leftover of another kind of file.
+    assert.deepEqual(shown({ fileType: "SequenceFile", serializer: "avro_event" }), ["codeC", "writeFormat"]);
   });
 
   it("have Flume's defaults, and no key that Flume does not have", () => {

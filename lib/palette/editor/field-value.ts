@@ -1,4 +1,4 @@
-import type { Property } from "../../engine/properties.js";
+import { optionOf, type Property } from "../../engine/properties.js";
 import { isEnvironmentVariable } from "./validation.js";
 
 export type FieldElement = HTMLInputElement | HTMLSelectElement;
@@ -24,5 +24,7 @@ export function writeField(property: Property, field: FieldElement, value: unkno
     field.checked = value === true || value === "true";
     return;
   }
-  field.value = value === undefined || value === null ? "" : String(value);
+  // As it is called in the list: a flow may say it in another case, or with the name of a class.
+  const option = property.kind === "choice" ? optionOf(property, value) : undefined;
+  field.value = option ?? (value === undefined || value === null ? "" : String(value));
 }

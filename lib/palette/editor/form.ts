@@ -94,6 +94,8 @@ class Form {
     if (!field) return;
     if (isEnvironmentVariable(this.#node[name])) this.#keepVariable(property, field, this.#node[name]);
     else if (this.#node[name] === undefined) writeField(property, field, property.default);
+    // Node-RED has written it, and knows one name of a choice only.
+    else if (property.kind === "choice") writeField(property, field, this.#node[name]);
     // Node-RED listens for change by jQuery, which plain listeners hear too.
     const current = this.#field(name);
     for (const event of ["input", "change"]) current?.addEventListener(event, () => this.refresh());

@@ -1,7 +1,7 @@
 import type { SinkComponent } from "../../../lib/engine/component.js";
 import { boolean, choice, number, text } from "../../../lib/engine/properties.js";
 import { AVRO_CODECS } from "../../../lib/formats/avro-event-file.js";
-import { EVENT_SERIALIZERS } from "../../../lib/formats/event-file.js";
+import { EVENT_SERIALIZERS, SERIALIZER_ALIASES } from "../../../lib/formats/event-file.js";
 import { PATH_MANAGERS } from "./file-names.js";
 import { FileRollSink } from "./file-roll-sink.js";
 
@@ -12,7 +12,7 @@ const properties = {
   /** 0: never. The most is what a timer can hold. */
   rollInterval: number(30, { flumeKey: "sink.rollInterval", max: 2_147_483, unit: "s" }),
   batchSize: number(100, { flumeKey: "sink.batchSize", min: 1, max: 1_000_000, unit: "events" }),
-  serializer: choice(EVENT_SERIALIZERS, "TEXT", { flumeKey: "sink.serializer" }),
+  serializer: choice(EVENT_SERIALIZERS, "TEXT", { flumeKey: "sink.serializer", aliases: SERIALIZER_ALIASES }),
   appendNewline: boolean(true, {
     flumeKey: "sink.serializer.appendNewline",
     shownWhen: { property: "serializer", is: ["TEXT", "HEADER_AND_TEXT"] },

@@ -1,9 +1,9 @@
 import type { SinkComponent } from "../../../lib/engine/component.js";
 import { boolean, choice, configNode, number, text } from "../../../lib/engine/properties.js";
 import { AVRO_CODECS } from "../../../lib/formats/avro-event-file.js";
-import { CODECS } from "../../../lib/formats/codec-names.js";
-import { EVENT_SERIALIZERS } from "../../../lib/formats/event-file.js";
-import { WRITE_FORMATS } from "../../../lib/formats/sequence-file.js";
+import { CODEC_ALIASES, CODECS } from "../../../lib/formats/codec-names.js";
+import { EVENT_SERIALIZERS, SERIALIZER_ALIASES } from "../../../lib/formats/event-file.js";
+import { WRITE_FORMAT_ALIASES, WRITE_FORMATS } from "../../../lib/formats/sequence-file.js";
 import { ROUND_UNITS } from "../../../lib/formats/zoned-time.js";
 import { FILE_TYPES } from "./file-formats.js";
 import { HdfsSink } from "./hdfs-sink.js";
@@ -13,6 +13,7 @@ const LONGEST_TIMER = 2_147_483;
 
 const streams = { property: "fileType", is: ["DataStream", "CompressedStream"] } as const;
 const avro = { property: "serializer", is: ["AVRO_EVENT"] } as const;
+const lines = { property: "serializer", is: ["TEXT", "HEADER_AND_TEXT"] } as const;
 const rounded = { property: "round", is: [true] } as const;
 
 const properties = {
@@ -33,14 +34,20 @@ const properties = {
   fileType: choice(FILE_TYPES, "SequenceFile", { flumeKey: "hdfs.fileType" }),
   writeFormat: choice(WRITE_FORMATS, "Writable", {
     flumeKey: "hdfs.writeFormat",
+    aliases: WRITE_FORMAT_ALIASES,
     shownWhen: { property: "fileType", is: ["SequenceFile"] },
   }),
   codeC: choice(["none", ...CODECS], "none", {
     flumeKey: "hdfs.codeC",
+    aliases: CODEC_ALIASES,
     shownWhen: { property: "fileType", is: ["SequenceFile", "CompressedStream"] },
   }),
-  serializer: choice(EVENT_SERIALIZERS, "TEXT", { flumeKey: "serializer", shownWhen: streams }),
-  appendNewline: boolean(true, { flumeKey: "serializer.appendNewline", shownWhen: streams }),
+  serializer: choice(EVENT_SERIALIZERS, "TEXT", {
+    flumeKey: "serializer",
+    aliases: SERIALIZER_ALIASES,
+    shownWhen: streams,
+  }),
+  appendNewline: boolean(true, { flumeKey: "serializer.appendNewline", shownWhen: lines }),
   compressionCodec: choice(AVRO_CODECS, "null", { flumeKey: "serializer.compressionCodec", shownWhen: avro }),
   syncIntervalBytes: number(2_048_000, {
     flumeKey: "serializer.syncIntervalBytes",
