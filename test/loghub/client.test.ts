@@ -252,6 +252,10 @@ describe("LogHub client", function () {
         assert.equal(await store.checkpoint("g", 1, NEVER), undefined);
         await store.saveCheckpoint(member, 1, end, NEVER);
         assert.equal(await store.checkpoint("g", 1, NEVER), end);
+        const other = { group: "g", consumer: "other" };
+        await store.heartbeat(other, [], NEVER);
+        await assert.rejects(store.saveCheckpoint(other, 1, begin, NEVER), failsWith("FLUME_LOGHUB_SHARD_LOST"));
+        assert.equal(await store.checkpoint("g", 1, NEVER), end);
       });
     }
   }

@@ -165,6 +165,36 @@ describe("LogHub source, failures of membership", function () {
     assert.ok(service.history.epochs.entries.some(({ consumer, why }) => consumer === "a" && why === "evicted"));
   });
 
+  it("8: a checkpoint that is late until another holds the shard is refused, and does not set it back", async () => {
+    const { service, ledger, source, emissions, allOut, held, committed } = await fixture({ shards: 2 });
+    const settings = { groupTimeout: 4 };
+    await source("a", settings);
+    ledger.write(0);
+    ledger.write(1);
+    await eventually(() => committed(0) === 1 && committed(1) === 1, { what: "first checkpoints" });
+    let open = () => undefined as void;
+    const until = new Promise<void>((resolve) => (open = resolve));
+    const late = service.inject({ on: "UpdateCheckPoint", accessKeyId: "a" }, faults.hold(until));
+    ledger.write(0);
+    ledger.write(1);
+    await eventually(() => late.hits === 2, { what: "checkpoints under way" });
+    service.inject({ on: "HeartBeat", accessKeyId: "a" }, faults.silence());
+    await source("b", settings);
+    await eventually(() => held().get("b") === 2, { within: 30_000, what: "takeover" });
+    ledger.write(0);
+    ledger.write(1);
+    await eventually(() => committed(0) === 3 && committed(1) === 3, { what: "checkpoints of the new holder" });
+    open();
+    const { checkpoints } = service.history;
+    const refused = () => checkpoints.entries.filter((write) => write.refused !== undefined);
+    await eventually(() => refused().length === 2, { what: "refusals" });
+    assert.ok(refused().every(({ consumer }) => consumer === "a"));
+    assert.ok(checkpoints.entries.every(({ forced }) => !forced));
+    assert.deepEqual([committed(0), committed(1)], [3, 3]);
+    await allOut();
+    ledger.assertRepeatsUncommitted(emissions());
+  });
+
   it("8: a process that stood still finds its shards gone before its late timer tells it", async () => {
     let now = 0;
     const evictions: string[] = [];
