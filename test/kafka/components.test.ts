@@ -1,5 +1,5 @@
 import { channelTests } from "./channel-tests.js";
-import { exampleTests } from "./example-tests.js";
+import { nodeRedTests } from "./node-red-tests.js";
 import { flumeTests } from "./flume-tests.js";
 import { sinkTests } from "./sink-tests.js";
 import { sourceTests } from "./source-tests.js";
@@ -13,5 +13,5 @@ describe("Kafka, one broker", function () {
   describe("source", () => sourceTests(suite));
   describe("channel", () => channelTests(suite));
   describe("beside a real Flume", () => flumeTests(suite));
-  describe("the example", () => exampleTests(suite));
+  describe("in Node-RED", () => nodeRedTests(suite));
 });
