@@ -372,7 +372,9 @@ export class RandomFlowMaker {
     if (!target) return;
     const id = this.#id("parts");
     this.#add(
-      javascript("msg.payload = [msg.payload, 'x', 'y']; return msg;", [[`${id}s`]], id),
+      javascript("msg.payload = [msg.payload, 'x', 'y']; return msg;", [[`${id}u`]], id),
+      // A Split names its group by this, and copies of a message share it.
+      change(`${id}u`, [`${id}s`], [{ t: "set", p: "_msgid", pt: "msg", to: "$string($random())", tot: "jsonata" }]),
       split(`${id}s`, [`${id}d`]),
       this.#random.chance(0.5)
         ? delay({ pauseType: "random" }, `${id}d`, [`${id}j`])

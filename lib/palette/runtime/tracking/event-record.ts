@@ -18,18 +18,17 @@ const NONE: readonly Failure[] = [];
  */
 export class EventRecord {
   /** What messages carry; see token.ts. */
-  readonly token = (): EventRecord => this;
-  /** The `_msgid` under which it is found, if it has one of its own. */
-  id: string | undefined;
+  readonly number: number;
   /** How many things hold it open. */
   holds = 0;
   /** Settled or aborted: nothing changes any more. */
   over = false;
-  aborted = false;
   /** A Flume node has taken a message of it. */
   accepted = false;
-  /** Messages of a child record carry this record's id, so the id alone does not tell which of them is meant. */
+  /** Messages of a child record carry this record's `_msgid` too, so that alone does not tell which of them is meant. */
   sharesId = false;
+  /** Of a child: the `_msgid` of another flow's message under which it is found. */
+  foreignId: string | undefined;
   failures: readonly Failure[] = NONE;
   /** Wait for this one and share its failure. Empty for an event. */
   parents: readonly EventRecord[];
@@ -39,7 +38,8 @@ export class EventRecord {
   owner: EventOwner | undefined;
   readonly index: number;
 
-  constructor(parents: readonly EventRecord[], rescues?: Failure, owner?: EventOwner, index = 0) {
+  constructor(number: number, parents: readonly EventRecord[], rescues?: Failure, owner?: EventOwner, index = 0) {
+    this.number = number;
     this.parents = parents;
     this.rescues = rescues;
     this.owner = owner;

@@ -63,7 +63,7 @@ export class FunctionTimers {
   #ownersNow(): readonly MessageDelivery[] {
     const current = this.#current();
     if (current) return [current];
-    return this.#inTurn.size > 0 ? [...this.#inTurn] : [...this.#contact.open.values()];
+    return this.#inTurn.size > 0 ? [...this.#inTurn] : [...this.#contact.open];
   }
 
   #firedOrCleared(id: unknown): void {

@@ -8,14 +8,13 @@ import { guards } from "./guards.js";
 import { JoinGroups } from "./join-groups.js";
 import { LateSends } from "./late-sends.js";
 import { MessageHooks, type ReceiveEvent } from "./message-hooks.js";
-import { MessageIds } from "./message-ids.js";
 import { NodeContact } from "./node-contact.js";
 import { nodeNow, outstandingTimers, shadow } from "./node-internals.js";
 import { catches, endingOf, isFlumeNode, joins } from "./node-rules.js";
 import { OpenRecords } from "./open-records.js";
 import { RoutingHolds } from "./routing-holds.js";
 import { SwitchTurns } from "./switch-turns.js";
-import { recordOn, stamp } from "./token.js";
+import { stamp, tokenOn } from "./token.js";
 
 /** How long a node that never completes may take until its first message, in milliseconds. */
 const SENDS_WITHIN = 1000;
@@ -32,7 +31,6 @@ export interface TrackerEvents {
 export class MessageTracker {
   readonly #red: NodeRed;
   readonly #hooks: MessageHooks;
-  readonly #ids = new MessageIds();
   readonly #records = new OpenRecords();
   readonly #deliveries = new DeliveryBook(this.#records);
   readonly #deploy = new DeployBuffer();
@@ -94,7 +92,12 @@ export class MessageTracker {
 
   /** A new event; `send` must put `message` into the message path in this call, by `handOver`. */
   openEvent(owner: EventOwner, index: number): EventRecord {
-    return this.#records.openEvent(this.#ids.next(), owner, index);
+    return this.#records.openEvent(owner, index);
+  }
+
+  /** The `_msgid` of its first message. */
+  idOf(record: EventRecord): string {
+    return this.#records.idOf(record);
   }
 
   /** Sends the first message of an event, to one node. */
@@ -113,15 +116,11 @@ export class MessageTracker {
   holdersOf(events: readonly EventRecord[]): readonly NodeContact[] {
     const wanted = new Set(events);
     const belongs = (record: EventRecord): boolean => wanted.has(record) || record.parents.some(belongs);
-    return [...this.#deliveries.busy].filter(({ open }) => {
-      for (const { record } of open.values()) if (belongs(record)) return true;
-      return false;
-    });
+    return [...new Set(this.#deliveries.all().flatMap(({ record, contact }) => (belongs(record) ? [contact] : [])))];
   }
 
   /** Gives up events that are not settled; nobody is told. */
   abort(events: readonly EventRecord[]): void {
-    for (const { id } of events) this.#ids.aborted(id);
     this.#records.abort(events);
     this.#deliveries.sweepAborted();
   }
@@ -141,14 +140,11 @@ export class MessageTracker {
       if (nodeNow(this.#red, delivery.contact.node)) this.#complete(delivery);
     }
     const failed = new Set(lost);
-    for (const contact of this.#deliveries.busy) {
-      if (nodeNow(this.#red, contact.node)) continue;
-      for (const { record } of contact.open.values()) failed.add(record);
+    for (const { record, contact } of this.#deliveries.all()) {
+      if (!nodeNow(this.#red, contact.node)) failed.add(record);
     }
     // At once: the rest may wait for ever, in a Join for example, for what was thrown away.
-    const events = this.#records.eventsOf(failed);
-    for (const { id } of events) this.#ids.aborted(id);
-    this.#records.failNow(events, { error: redeployed() });
+    this.#records.failNow(this.#records.eventsOf(failed), { error: redeployed() });
     this.#deliveries.sweepAborted();
     for (const [node, contact] of this.#contacts) {
       if (nodeNow(this.#red, node)) contact.switchTurns?.rewired();
@@ -176,7 +172,7 @@ export class MessageTracker {
       const found = this.#recordOf(event.msg, contact);
       if (!found) continue;
       const record = contact.joinGroups && guards.joinGroups ? contact.joinGroups.sent(found, event.msg) : found;
-      if (recordOn(event.msg) !== record) stamp(event.msg, record);
+      if (tokenOn(event.msg) !== record.number) stamp(event.msg, record);
       this.#routing.sent(event, record);
       tracked = true;
       if (contact.ending === "send") this.#endAllOf(contact, found);
@@ -198,7 +194,7 @@ export class MessageTracker {
 
   /** Of a message from a node that has never had one: its other half has, and they are in touch without a wire. */
   #strayRecordOf({ msg, source: { node } }: SendEvent): EventRecord | undefined {
-    if (!recordOn(msg) && !this.#ids.isOurs(msg._msgid)) return undefined;
+    if (tokenOn(msg) === undefined && this.#records.numberIn(msg["_msgid"]) === undefined) return undefined;
     if (this.#contacts.has(node)) return undefined;
     const record = this.#openRecordOn(msg);
     if (!record) this.#countLate(msg, node);
@@ -207,7 +203,7 @@ export class MessageTracker {
 
   #receiving({ msg, destination: { node } }: ReceiveEvent, next: () => void): void {
     const contact = this.#contacts.get(node);
-    let delivery = contact?.open.get(msg);
+    let delivery = contact && this.#deliveries.find(contact, msg);
     if (!delivery) {
       // Catch, Complete, and the link in of a link call get messages without any routing.
       const record = this.#openRecordOn(msg);
@@ -237,7 +233,7 @@ export class MessageTracker {
     const contact = this.#contacts.get(node);
     if (!contact || contact.ending === "done") return;
     contact.switchTurns?.received();
-    const delivery = contact.open.get(msg);
+    const delivery = this.#deliveries.find(contact, msg);
     if (!delivery) return;
     if (contact.ending === "return" || (contact.ending === "switch" && !guards.switchTurns)) {
       this.#ended(delivery);
@@ -248,7 +244,7 @@ export class MessageTracker {
 
   /** `Node._complete`, which is what `done` calls. */
   #completed(contact: NodeContact, message: NodeMessage, error: unknown): Failure | undefined {
-    const delivery = contact.open.get(message);
+    const delivery = this.#deliveries.find(contact, message);
     if (!delivery || delivery.completed) return undefined;
     contact.completes = true;
     // Before it is held back: what a Join sends and completes belongs together in this turn.
@@ -292,11 +288,11 @@ export class MessageTracker {
   ): readonly { record: EventRecord; delivery?: MessageDelivery | undefined }[] {
     // Without a message it is a line in the log.
     if (!isMessage(message)) return [];
-    const exact = contact.open.get(message);
+    const exact = this.#deliveries.find(contact, message);
     if (exact) return [{ record: exact.record, delivery: exact }];
     const record = this.#openRecordOn(message);
     if (record) {
-      const delivery = [...contact.open.values()].find((one) => one.record === record);
+      const delivery = contact.open.find((one) => one.record === record);
       // A Function has more to say: its `done` comes by itself.
       return [{ record, delivery: contact.timers ? undefined : delivery }];
     }
@@ -315,7 +311,7 @@ export class MessageTracker {
       if (!current) return this.#countLate(message, contact.node);
     }
     const working = new Set<EventRecord>();
-    for (const { record } of contact.open.values()) if (!record.over) working.add(record);
+    for (const { record } of contact.open) if (!record.over) working.add(record);
     const [first] = working;
     if (!first) return this.#countLate(message, contact.node);
     if (working.size === 1 || !guards.childRecords) return first;
@@ -326,19 +322,20 @@ export class MessageTracker {
 
   /** By its token, else by its id. */
   #openRecordOn(message: NodeMessage, at?: NodeContact): EventRecord | undefined {
-    const own = recordOn(message);
-    if (own && !own.over) return own;
+    const token = tokenOn(message);
+    const own = token === undefined ? undefined : this.#records.byNumber(token);
+    if (own) return own;
     const byId = this.#records.byId(message._msgid);
     if (!byId?.sharesId || !at) return byId;
-    for (const delivery of at.open.values()) {
+    for (const delivery of at.open) {
       if (delivery.message._msgid === message._msgid && !delivery.record.over) return delivery.record;
     }
     return byId;
   }
 
   #countLate(message: NodeMessage, node: RedNode): undefined {
-    const own = recordOn(message);
-    if (own ? !own.aborted : this.#ids.isOfSettled(message._msgid)) this.#late.count(node);
+    const number = tokenOn(message) ?? this.#records.numberIn(message["_msgid"]);
+    if (number !== undefined && this.#records.wasSettled(number)) this.#late.count(node);
     return undefined;
   }
 
@@ -431,7 +428,7 @@ export class MessageTracker {
   }
 
   #endAllOf(contact: NodeContact, record: EventRecord): void {
-    for (const delivery of [...contact.open.values()]) {
+    for (const delivery of [...contact.open]) {
       if (delivery.record === record) this.#ended(delivery);
     }
   }

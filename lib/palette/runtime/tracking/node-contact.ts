@@ -1,4 +1,4 @@
-import type { NodeMessage, RedNode } from "../node-red.js";
+import type { RedNode } from "../node-red.js";
 import type { MessageDelivery } from "./delivery-book.js";
 import type { FunctionTimers } from "./function-timers.js";
 import type { JoinGroups } from "./join-groups.js";
@@ -9,8 +9,8 @@ import type { SwitchTurns } from "./switch-turns.js";
 export class NodeContact {
   readonly node: RedNode;
   readonly ending: Ending;
-  /** By message object: the same object may be at two nodes at once, and a deploy replaces the node. */
-  readonly open = new Map<NodeMessage, MessageDelivery>();
+  /** What it has, in no order; only the delivery book changes it. */
+  readonly open: MessageDelivery[] = [];
   /** Whether it has ever completed a message: nodes that never do are named when the time is over. */
   completes = false;
   /** The error that `_complete` tells, so that `node.error`, which it calls, does not count it twice. */

@@ -1,57 +1,85 @@
 import { type EventOwner, EventRecord, type Failure } from "./event-record.js";
+import { MessageIds } from "./message-ids.js";
+import { NumberedTable } from "./numbered-table.js";
 
 const NO_PARENTS: readonly EventRecord[] = [];
+/** Records given up that are remembered, so that what still comes for them is not taken for a late send. */
+const MOST_ABORTED = 20_000;
 
 /** All records that are not settled. Settles a record once nothing has held it open for one turn. */
 export class OpenRecords {
-  readonly #byId = new Map<string, EventRecord>();
+  readonly #ids = new MessageIds();
+  readonly #open = new NumberedTable<EventRecord>();
+  /** Children that messages of other flows belong to, by their `_msgid`. */
+  readonly #foreign = new Map<string, EventRecord>();
   /** In order of creation, so parents that are children come before their own children. */
   readonly #children = new Set<EventRecord>();
+  readonly #aborted = new Set<number>();
   #released: EventRecord[] = [];
-  #events = 0;
 
   /** Events under way. */
   get events(): number {
-    return this.#events;
+    return this.#open.size - this.#children.size;
   }
 
   /** Everything that is kept: nothing may be left when all has settled. */
   get size(): number {
-    return this.#byId.size + this.#children.size;
+    return this.#open.size + this.#foreign.size;
   }
 
+  byNumber(number: number): EventRecord | undefined {
+    return this.#open.get(number);
+  }
+
+  /** By the `_msgid` of a message. */
   byId(id: unknown): EventRecord | undefined {
-    return typeof id === "string" ? this.#byId.get(id) : undefined;
+    const number = this.#ids.numberIn(id);
+    const own = number === undefined ? undefined : this.#open.get(number);
+    return own ?? (this.#foreign.size > 0 && typeof id === "string" ? this.#foreign.get(id) : undefined);
+  }
+
+  /** The number in one of our `_msgid`s. */
+  numberIn(id: unknown): number | undefined {
+    return this.#ids.numberIn(id);
+  }
+
+  /** The `_msgid` of the first message of an event. */
+  idOf(record: EventRecord): string {
+    return this.#ids.of(record.number);
+  }
+
+  /** Whether the record of this number, which is not open, came to its end by itself. */
+  wasSettled(number: number): boolean {
+    return !this.#aborted.has(number);
   }
 
   /** A new event, held open by whoever hands it over. */
-  openEvent(id: string, owner: EventOwner, index: number): EventRecord {
-    const record = new EventRecord(NO_PARENTS, undefined, owner, index);
-    record.id = id;
+  openEvent(owner: EventOwner, index: number): EventRecord {
+    const record = new EventRecord(this.#open.nextNumber(), NO_PARENTS, undefined, owner, index);
     record.holds = 1;
-    this.#byId.set(id, record);
-    this.#events++;
+    this.#open.add(record);
     return record;
   }
 
   /** A message that belongs to all of `parents`; held open by nothing yet, so the caller must. */
   openChild(parents: readonly EventRecord[], rescues?: Failure): EventRecord {
-    const record = new EventRecord(parents, rescues);
+    const record = new EventRecord(this.#open.nextNumber(), parents, rescues);
     for (const parent of parents) parent.holds++;
+    this.#open.add(record);
     this.#children.add(record);
     return record;
   }
 
   /** Messages that lose their token may be found by this id, unless another record is. */
   nameChild(record: EventRecord, id: unknown): void {
-    if (typeof id !== "string" || record.id !== undefined) return;
-    const other = this.#byId.get(id);
+    if (typeof id !== "string" || record.foreignId !== undefined) return;
+    const other = this.byId(id);
     if (other) {
       other.sharesId = true;
       return;
     }
-    record.id = id;
-    this.#byId.set(id, record);
+    record.foreignId = id;
+    this.#foreign.set(id, record);
   }
 
   addParent(record: EventRecord, parent: EventRecord): void {
@@ -103,7 +131,7 @@ export class OpenRecords {
   }
 
   #abort(record: EventRecord): void {
-    record.aborted = true;
+    this.#remember(record.number);
     this.#forget(record);
     // A child may go while one of its parents stays.
     for (const parent of record.parents) if (!parent.over) this.release(parent);
@@ -137,7 +165,15 @@ export class OpenRecords {
   #forget(record: EventRecord): void {
     record.over = true;
     record.owner = undefined;
-    if (record.id !== undefined && this.#byId.get(record.id) === record) this.#byId.delete(record.id);
-    if (!this.#children.delete(record)) this.#events--;
+    this.#open.delete(record);
+    this.#children.delete(record);
+    if (record.foreignId !== undefined) this.#foreign.delete(record.foreignId);
+  }
+
+  #remember(aborted: number): void {
+    this.#aborted.add(aborted);
+    if (this.#aborted.size <= MOST_ABORTED) return;
+    const [oldest] = this.#aborted;
+    this.#aborted.delete(oldest as number);
   }
 }

@@ -120,7 +120,7 @@ export class TrackedInlet implements Inlet {
       const record = tracker.openEvent(tracked, i);
       tracked.begin(record);
       tracker.handOver(record, {
-        msg: messageOf(batch.at(i), payload, record.id as string),
+        msg: messageOf(batch.at(i), payload, tracker.idOf(record)),
         source: { id: node.id, node, port },
         destination: { id: this.#target.id },
         cloneMessage: false,
