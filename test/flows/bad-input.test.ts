@@ -323,11 +323,11 @@ describe("bad input", () => {
     const client = await clientOf(port);
     assert.equal(await client.ask("aaa"), "OK");
     await client.send(`${"a".repeat(60)}!`);
-    assert.match(await client.read(15_000), /^FAILED: The pattern .* did not end within \d+ ms on one event\./);
+    assert.match(await client.read(), /^FAILED: The pattern .* did not end within \d+ ms on one event\./);
     await runsOn();
     await nodeRed().deploy(flow("drop"), "nodes");
     const after = await clientOf(port);
-    assert.equal(await after.ask(`${"a".repeat(60)}!`, 15_000), "OK");
+    assert.equal(await after.ask(`${"a".repeat(60)}!`), "OK");
     assert.equal(await after.ask("aaaa"), "OK");
     await eventually(async () => (await counter(nodeRed(), "SINK.slow-sink", "EventDrainSuccessCount")) === 2);
     client.destroy();
