@@ -179,6 +179,13 @@ const cases: readonly NodeCase[] = [
     nodes: [core("test-fresh", "n", [["f"]]), javascript("return { payload: msg.payload };", [["s"]], "f")],
   },
   {
+    name: "a node that makes one new message of three that it has got",
+    nodes: [
+      core("test-gather", "n", [["f"]]),
+      javascript("await new Promise((r) => setTimeout(r, 5)); return { payload: msg.payload };", [["s"]], "f"),
+    ],
+  },
+  {
     name: "subflow that shows a status of its own, from its input and from a node in it",
     nodes: [core("subflow:status", "n", [["s"]])],
   },

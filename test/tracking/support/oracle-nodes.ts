@@ -267,6 +267,21 @@ export default (red: NodeRed): void => {
   }
   red.nodes.registerType("test-fresh", Fresh);
 
+  /** Sends one new message for each three, in the handler of the third, and has done with all three then. */
+  function Gather(this: RedNode, definition: NodeDefinition): void {
+    red.nodes.createNode(this, definition);
+    let kept: { payload: unknown; done: () => void }[] = [];
+    this.on("input", ({ payload }, send, done) => {
+      kept.push({ payload, done });
+      if (kept.length < 3) return;
+      const gathered = kept;
+      kept = [];
+      send({ payload: gathered.map((one) => one.payload).join(" ") });
+      for (const one of gathered) one.done();
+    });
+  }
+  red.nodes.registerType("test-gather", Gather);
+
   /** A handler without `done`, as before Node-RED 1.0, which sends later. */
   function Legacy(this: RedNode, definition: NodeDefinition): void {
     red.nodes.createNode(this, definition);

@@ -14,6 +14,8 @@ export interface MessageDelivery {
   place: number;
   /** The same message object at another node, from before. */
   before: MessageDelivery | undefined;
+  /** The handler of the node has been called with it. */
+  begun: boolean;
   /** The same object may be at the same node more than once. */
   visits: number;
   /** `done()` came; what is left are timers of a Function. */
@@ -71,6 +73,7 @@ export class DeliveryBook {
       contact,
       place: contact.open.length,
       before: this.#latestOf(message),
+      begun: false,
       visits: 1,
       completed: false,
       timers: 0,

@@ -9,6 +9,6 @@ export const guards = {
   switchTurns: true,
   /** What a Join node sends belongs to all that it joined (join-groups.ts). */
   joinGroups: true,
-  /** A message without a token belongs to all that its sender was working on (message-tracker.ts). */
+  /** A message without a token belongs to all that its sender was working on (message-owners.ts). */
   childRecords: true,
 };
