@@ -45,11 +45,6 @@ export class DeliveredOffsets {
     }
   }
 
-  /** Some are handed out and not done. */
-  get open(): boolean {
-    return this.#handed.length > 0;
-  }
-
   /**
    * The offset to commit; undefined when it is committed already. Less than before where the log lost its end, or was
    * made anew: whoever reads the partition next must not ask for what is no longer there.

@@ -9,6 +9,7 @@ import { type KafkaJsBroker, type KafkaJsCluster, type KafkaJsError, kafkaJs } f
 import { connectInTime, knownPartitions, leaderOf, openCluster, SilentBroker } from "./open-cluster.js";
 import { type BatchOwner, PartitionQueue, type PendingBatch } from "./partition-queue.js";
 import { produce } from "./produce-request.js";
+import { Put, type PutTaker } from "./put.js";
 import { SpareMemory } from "./spare-memory.js";
 import { asKafkaJsError, isPassing, isUnclear, produceError, translateError } from "./translate-error.js";
 
@@ -39,7 +40,7 @@ interface ProducerId {
  * Gathers records by partition and sends them with one request under way per broker: what arrives meanwhile goes
  * with the next one. So many small puts cost few requests, and a retry changes no order.
  */
-export class KafkaJsProducer implements KafkaProducer {
+export class KafkaJsProducer implements KafkaProducer, PutTaker {
   readonly #settings: ProducerSettings;
   readonly #trouble: SteadyTrouble;
   #cluster: KafkaJsCluster;
@@ -106,7 +107,6 @@ export class KafkaJsProducer implements KafkaProducer {
     return new Put(this, this.#turn++);
   }
 
-  /** Called by puts. */
   add(record: PutRecord, owner: BatchOwner, index: number, turn: number): PendingBatch {
     const queues = this.#topics.get(record.topic);
     if (!queues) throw new Error(`the partitions of ${record.topic} were not asked for`);
@@ -117,7 +117,6 @@ export class KafkaJsProducer implements KafkaProducer {
     return queue.add(record, owner, index, this.#settings.deliveryTimeout);
   }
 
-  /** Called by puts: sends whatever can be sent now. */
   pump(): void {
     const now = Date.now();
     let soonest = Number.POSITIVE_INFINITY;
@@ -166,12 +165,10 @@ export class KafkaJsProducer implements KafkaProducer {
     );
   }
 
-  /** Called by puts. */
   began(): void {
     this.#underWay++;
   }
 
-  /** Called by puts. */
   ended(): void {
     if (--this.#underWay === 0) this.#idle?.();
   }
@@ -388,59 +385,6 @@ const SMALLEST_LIMIT = 1_000;
 const UNKNOWN_ERROR = -1;
 const LEADER_NOT_AVAILABLE = 5;
 const DUPLICATE_SEQUENCE_NUMBER = 46;
-
-class Put implements KafkaPut, BatchOwner {
-  readonly #producer: KafkaJsProducer;
-  readonly #turn: number;
-  readonly #open = new Set<PendingBatch>();
-  #count = 0;
-  #kept = false;
-  #error: DeliveryError | undefined;
-  #settled: (() => void) | undefined;
-
-  constructor(producer: KafkaJsProducer, turn: number) {
-    this.#producer = producer;
-    this.#turn = turn;
-  }
-
-  add(record: PutRecord): void {
-    this.#open.add(this.#producer.add(record, this, this.#count++, this.#turn));
-  }
-
-  async send(): Promise<void> {
-    this.#producer.began();
-    try {
-      this.#producer.pump();
-      if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#settled = resolve));
-    } finally {
-      this.#producer.ended();
-    }
-    if (!this.#error) return;
-    if (!this.#kept || this.#error.outcome !== "none") throw this.#error;
-    const { code, retry, parameters, refused } = this.#error;
-    throw new DeliveryError(code, { retry, parameters, ...(refused ? { refused } : {}), outcome: "partial" });
-  }
-
-  kept(batch: PendingBatch): void {
-    this.#kept = true;
-    this.#end(batch);
-  }
-
-  failed(batch: PendingBatch, error: DeliveryError): void {
-    this.#error ??= error;
-    this.#end(batch);
-  }
-
-  split(batch: PendingBatch, into: readonly PendingBatch[]): void {
-    this.#open.delete(batch);
-    for (const part of into) this.#open.add(part);
-  }
-
-  #end(batch: PendingBatch): void {
-    this.#open.delete(batch);
-    if (this.#open.size === 0) this.#settled?.();
-  }
-}
 
 /** Whoever chose the partition counted more of them. */
 function partitionGone(value: number, topic: string, unclear: boolean): DeliveryError {
