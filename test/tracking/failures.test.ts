@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../support/eventually.js";
 import { catchAll, javascript, tab } from "../support/flow-nodes.js";
-import type { FlowNode } from "../support/node-red.js";
+import { join, route, rule } from "./support/core-nodes.js";
 import { core, Oracle, oracleChannel, oracleSink } from "./support/oracle.js";
 
 /** Fails the first time it sees an event, if the condition holds. */
@@ -26,26 +26,11 @@ for (const version of ["5", "4.1"] as const) {
       await oracle.stop();
     });
 
-    async function deploy(
-      id: string,
-      nodes: readonly FlowNode[],
-      settings: Record<string, unknown> = {},
-    ): Promise<void> {
-      await oracle.nodeRed.deploy([tab(), oracleChannel(id, ["n"], settings), ...nodes, oracleSink("s")]);
-      await oracle.forget();
-    }
-
-    /** Feeds three batches of three and waits until all are committed. */
-    async function run(id: string, within = 20_000) {
-      await oracle.feed(id, { batches: 3, size: 3 });
-      const report = await oracle.settled(id, 3, within);
-      await oracle.idle();
-      assert.deepEqual(report.channels[id]?.premature, []);
-      return report;
-    }
+    /** Three batches of three. */
+    const run = (id: string) => oracle.pass(id, { batches: 3, size: 3 });
 
     it("an error that nobody handles: the event comes again, its neighbours do not", async () => {
-      await deploy("a", [javascript("n", failsOnce(bad), [["s"]])]);
+      await oracle.deployPath("a", [javascript("n", failsOnce(bad), [["s"]])]);
       const { written } = await run("a");
       assert.equal(Object.keys(written).length, 9);
       assert.deepEqual(new Set(Object.values(written)), new Set([1]));
@@ -57,37 +42,26 @@ for (const version of ["5", "4.1"] as const) {
         ["b2", "node.error('x', msg); return null"],
         ["b3", "setTimeout(() => { throw new Error('in a timer') }, 1); return null"],
       ] as const) {
-        await deploy(id, [javascript("n", failsOnce(bad, how), [["s"]])]);
+        await oracle.deployPath(id, [javascript("n", failsOnce(bad, how), [["s"]])]);
         const { written } = await run(id);
         assert.equal(Object.keys(written).length, 9, how);
       }
     });
 
     it("a property that a Switch cannot read", async () => {
-      await deploy(
-        "c",
-        [
-          core("switch", "n", [["s"]], {
-            property: "$error('x')",
-            propertyType: "jsonata",
-            rules: [{ t: "nempty" }],
-            checkall: "true",
-            repair: false,
-            outputs: 1,
-          }),
-        ],
-        { refused: "drop", attemptsBeforeSplit: 1 },
-      );
-      const channel = oracle;
-      await channel.feed("c", { batches: 1, size: 2, drops: true });
-      const report = await channel.settled("c", 1);
+      await oracle.deployPath("c", [route([rule("nempty")], { property: "$error('x')", propertyType: "jsonata" })], {
+        refused: "drop",
+        attemptsBeforeSplit: 1,
+      });
+      await oracle.feed("c", { batches: 1, size: 2, drops: true });
+      const report = await oracle.settled("c", 1);
       assert.deepEqual(report.written, {});
       await eventually(() => oracle.nodeRed.logs.some((line) => /switch could not handle/.test(line)));
       await oracle.idle();
     });
 
     it("behind interceptors that got messages: the event comes again, its neighbours do not", async () => {
-      await deploy("ic", [
+      await oracle.deployPath("ic", [
         javascript("n", "return msg;", [["i"]]),
         core("flume-interceptors", "i", [["f"]], { rules: [{ type: "static", key: "a", value: "b" }] }),
         javascript("f", failsOnce(bad), [["s"]]),
@@ -98,7 +72,7 @@ for (const version of ["5", "4.1"] as const) {
     });
 
     it("a sink that refuses rolls back", async () => {
-      await deploy("d", [
+      await oracle.deployPath("d", [
         javascript("n", failsOnce(bad, "return { ...msg, payload: 'refuse ' + msg.payload }"), [["s"]]),
       ]);
       const { written } = await run("d");
@@ -106,7 +80,7 @@ for (const version of ["5", "4.1"] as const) {
     });
 
     it("a channel that got messages hands its events over again, and forgets them", async () => {
-      await deploy("ch", [
+      await oracle.deployPath("ch", [
         javascript("n", "return msg;", [["b"]]),
         core("flume-memory-channel", "b", [["f"]], { capacity: 1000, transactionCapacity: 100 }),
         javascript("f", failsOnce(bad), [["s"]]),
@@ -125,7 +99,7 @@ for (const version of ["5", "4.1"] as const) {
     });
 
     it("a Catch path that ends in a sink counts as handled", async () => {
-      await deploy("e", [
+      await oracle.deployPath("e", [
         javascript("n", `if (${bad}) throw new Error('always'); return msg;`, [["s"]]),
         catchAll("k", ["f"]),
         javascript("f", "return { payload: 'dead ' + msg.payload };", [["x"]]),
@@ -137,7 +111,7 @@ for (const version of ["5", "4.1"] as const) {
     });
 
     it("a Catch path that ends in a Debug node does not", async () => {
-      await deploy("f", [
+      await oracle.deployPath("f", [
         javascript("n", failsOnce(bad), [["s"]]),
         catchAll("k", ["x"]),
         core("debug", "x", [], { active: false }),
@@ -147,7 +121,7 @@ for (const version of ["5", "4.1"] as const) {
     });
 
     it("an event that fails for ever leaves by the dead-letter port, and its neighbours go through", async () => {
-      await deploy(
+      await oracle.deployPath(
         "g",
         [javascript("n", `if (${bad}) throw new Error('poison'); return msg;`, [["s"]]), oracleSink("x")],
         { refused: "port", attemptsBeforeSplit: 2, wires: [["n"], ["x"]] },
@@ -159,7 +133,7 @@ for (const version of ["5", "4.1"] as const) {
     });
 
     it("a dead letter carries the last error, and comes after as many attempts", async () => {
-      await deploy(
+      await oracle.deployPath(
         "dl",
         [
           javascript(
@@ -188,7 +162,7 @@ for (const version of ["5", "4.1"] as const) {
     });
 
     it("drops an event that fails for ever, if that is the choice, counts it, and lets its neighbours through", async () => {
-      await deploy("o", [javascript("n", `if (${bad}) throw new Error('poison'); return msg;`, [["s"]])], {
+      await oracle.deployPath("o", [javascript("n", `if (${bad}) throw new Error('poison'); return msg;`, [["s"]])], {
         refused: "drop",
         attemptsBeforeSplit: 2,
       });
@@ -202,23 +176,12 @@ for (const version of ["5", "4.1"] as const) {
     });
 
     it("the bad event is found in what a flow has merged", async () => {
-      await deploy(
+      await oracle.deployPath(
         "h",
         [
           // Sends without any trace of what it was sent for, while several are under way.
           javascript("n", "await new Promise((r) => setTimeout(r, 20)); return { payload: msg.payload };", [["m"]]),
-          core("join", "m", [["f"]], {
-            mode: "custom",
-            build: "array",
-            count: "3",
-            timeout: "0.1",
-            property: "payload",
-            propertyType: "msg",
-            joiner: "",
-            joinerType: "str",
-            accumulate: false,
-            key: "topic",
-          }),
+          join({ count: "3", timeout: "0.1" }, "m", ["f"]),
           javascript("f", "if (msg.payload.some((one) => /:1:1$/.test(one))) throw new Error('poison'); return msg;", [
             ["s"],
           ]),
@@ -232,7 +195,7 @@ for (const version of ["5", "4.1"] as const) {
     });
 
     it("blocks with an event that fails for ever, if that is the choice, and lets its neighbours through", async () => {
-      await deploy("i", [javascript("n", `if (${bad}) throw new Error('poison'); return msg;`, [["s"]])], {
+      await oracle.deployPath("i", [javascript("n", `if (${bad}) throw new Error('poison'); return msg;`, [["s"]])], {
         attemptsBeforeSplit: 1,
       });
       await oracle.feed("i", { batches: 3, size: 3 });
@@ -256,14 +219,14 @@ for (const version of ["5", "4.1"] as const) {
     it("runs into the time limit where a node never completes, names it, and labels the path", async () => {
       const swallow =
         "if (!context.get('seen')) { context.set('seen', true); if (false) node.done(); } else { node.send(msg); node.done(); }";
-      await deploy("j", [javascript("n", swallow, [["s"]], { name: "black hole" })], { settleWithin: 1 });
+      await oracle.deployPath("j", [javascript("n", swallow, [["s"]], { name: "black hole" })], { settleWithin: 1 });
       const { written } = await run("j");
       assert.equal(Object.keys(written).length, 9);
       await eventually(() => oracle.nodeRed.logs.some((line) => /did not arrive within 1 s.*black hole/.test(line)));
     });
 
     it("a late send is counted, warned of once, and labels the path", async () => {
-      await deploy("l", [
+      await oracle.deployPath("l", [
         javascript(
           "n",
           "const t = setInterval(() => { clearInterval(t); node.send(msg) }, 50); return null;",
@@ -283,7 +246,7 @@ for (const version of ["5", "4.1"] as const) {
     });
 
     it("keeps nothing after 20,000 events that were given up", async () => {
-      await deploy(
+      await oracle.deployPath(
         "m",
         [
           javascript("n", "node.send([[msg, msg]]); if (false) node.done();", [["w"]]),

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../support/eventually.js";
 import { javascript, tab } from "../support/flow-nodes.js";
 import type { FlowNode } from "../support/node-red.js";
+import { route, rule } from "./support/core-nodes.js";
 import { core, type Misbehaviour, Oracle, oracleChannel, oracleSink } from "./support/oracle.js";
 
 const BATCHES = 20;
@@ -13,14 +14,7 @@ const flow = (id: string, settings: Record<string, unknown> = {}): FlowNode[] =>
   oracleChannel(id, ["n"], { settleWithin: 1, ...settings }),
   core("change", "n", [["f"]], { rules: [{ t: "set", p: "x", pt: "msg", to: "1", tot: "num" }] }),
   javascript("f", "return { payload: msg.payload };", [["w"]]),
-  core("switch", "w", [["s"]], {
-    property: "payload",
-    propertyType: "msg",
-    rules: [{ t: "nempty" }],
-    checkall: "true",
-    repair: false,
-    outputs: 1,
-  }),
+  route([rule("nempty")], {}, "w", [["s"]]),
   oracleSink("s"),
 ];
 
@@ -28,14 +22,7 @@ const flow = (id: string, settings: Record<string, unknown> = {}): FlowNode[] =>
 const bystander: readonly FlowNode[] = [
   core("inject", "i", [["b"]], { props: [{ p: "payload" }], payload: "hello", payloadType: "str" }),
   javascript("b", "return msg;", [["w2"]]),
-  core("switch", "w2", [["l"]], {
-    property: "payload",
-    propertyType: "msg",
-    rules: [{ t: "nempty" }],
-    checkall: "true",
-    repair: false,
-    outputs: 1,
-  }),
+  route([rule("nempty")], {}, "w2", [["l"]]),
   javascript(
     "l",
     "node.log('bystander ' + Reflect.ownKeys(msg).map(String).sort().join() + ' ' + JSON.stringify({ ...msg, _msgid: 0 })); return null;",

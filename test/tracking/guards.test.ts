@@ -2,6 +2,7 @@ import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
 import { javascript, tab } from "../support/flow-nodes.js";
 import type { FlowNode } from "../support/node-red.js";
+import { join, route, rule } from "./support/core-nodes.js";
 import { longFlow } from "./support/long-flow.js";
 import { core, Oracle, oracleChannel, oracleSink } from "./support/oracle.js";
 
@@ -13,31 +14,8 @@ const slow = (id: string, to: string) =>
 
 /** Flows that are right only because of one rule. */
 const flows: Readonly<Record<"switchTurns" | "joinGroups" | "childRecords", readonly FlowNode[]>> = {
-  switchTurns: [
-    core("switch", "n", [["w"]], {
-      property: "payload",
-      propertyType: "msg",
-      rules: [{ t: "nempty" }],
-      checkall: "true",
-      repair: false,
-      outputs: 1,
-    }),
-    slow("w", "s"),
-  ],
-  joinGroups: [
-    core("join", "n", [["w"]], {
-      mode: "custom",
-      build: "array",
-      count: "4",
-      property: "payload",
-      propertyType: "msg",
-      key: "topic",
-      joiner: "",
-      joinerType: "str",
-      accumulate: false,
-    }),
-    slow("w", "s"),
-  ],
+  switchTurns: [route([rule("nempty")], {}, "n", [["w"]]), slow("w", "s")],
+  joinGroups: [join({ count: "4" }, "n", ["w"]), slow("w", "s")],
   childRecords: [core("test-fresh", "n", [["w"]]), slow("w", "s")],
 };
 

@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.js";
 import { type FlowNode, supported } from "../support/node-red.js";
 import { freePort } from "../support/ports.js";
 import { javascript, route, rule } from "./support/core-nodes.js";
-import { core, Oracle, oracleChannel, oracleSink } from "./support/oracle.js";
+import { core, Oracle, type OracleReport } from "./support/oracle.js";
 
 const BATCHES = 10;
 const SIZE = 3;
@@ -61,29 +61,9 @@ for (const { version, node } of supported) {
       await oracle.stop();
     });
 
-    async function deploy(
-      id: string,
-      nodes: readonly FlowNode[],
-      settings: Record<string, unknown> = {},
-    ): Promise<void> {
-      await oracle.nodeRed.deploy([tab(), oracleChannel(id, ["n"], settings), ...nodes, oracleSink("s")]);
-      await oracle.forget();
-    }
+    const run = (id: string, drops = false) => oracle.pass(id, { batches: BATCHES, size: SIZE, drops }, 30_000);
 
-    /** All has been committed, nothing of it too early, and nothing is kept. */
-    async function run(id: string, drops = false): Promise<Readonly<Record<string, number>>> {
-      await oracle.feed(id, { batches: BATCHES, size: SIZE, drops });
-      return await ended(id);
-    }
-
-    async function ended(id: string): Promise<Readonly<Record<string, number>>> {
-      const report = await oracle.settled(id, BATCHES, 30_000);
-      assert.deepEqual(report.channels[id]?.premature, []);
-      await oracle.idle();
-      return report.written;
-    }
-
-    const allOnce = (written: Readonly<Record<string, number>>): void => {
+    const allOnce = ({ written }: OracleReport): void => {
       assert.equal(Object.keys(written).length, EVENTS);
       assert.deepEqual(new Set(Object.values(written)), new Set([1]));
     };
@@ -92,7 +72,7 @@ for (const { version, node } of supported) {
       const server = echo((body, send) => setTimeout(() => send(body.endsWith(":1") ? 500 : 200), Math.random() * 20));
       const port = await listening(server);
       try {
-        await deploy("h", [httpRequest(port), answered]);
+        await oracle.deployPath("h", [httpRequest(port), answered]);
         await oracle.shows("h", / tracked$/);
         allOnce(await run("h"));
       } finally {
@@ -102,14 +82,14 @@ for (const { version, node } of supported) {
 
     it("HTTP request that is refused: the event comes again until somebody listens", async () => {
       const port = await freePort();
-      await deploy("r", [httpRequest(port), answered]);
+      await oracle.deployPath("r", [httpRequest(port), answered]);
       await oracle.feed("r", { batches: BATCHES, size: SIZE });
       await oracle.nodeRed.waitForLog(/http request could not handle.*ECONNREFUSED/);
       assert.deepEqual((await oracle.report()).channels["r"]?.committed, []);
       const server = echo((_body, send) => send(200));
       await listening(server, port);
       try {
-        allOnce(await ended("r"));
+        allOnce(await oracle.ended("r", BATCHES, 30_000));
       } finally {
         await closed(server);
       }
@@ -126,8 +106,8 @@ for (const { version, node } of supported) {
       const port = await listening(server);
       const from = oracle.nodeRed.logs.length;
       try {
-        await deploy("w", [httpRequest(port), answered], { settleWithin: 1 });
-        const written = await run("w");
+        await oracle.deployPath("w", [httpRequest(port), answered], { settleWithin: 1 });
+        const { written } = await run("w");
         assert.equal(Object.keys(written).length, EVENTS);
         assert.equal(hung.length, BATCHES);
         await oracle.nodeRed.waitForLog(/did not arrive within 1 s.*http request/, { from });
@@ -144,7 +124,7 @@ for (const { version, node } of supported) {
     });
 
     it("HTTP in and HTTP response share a Function with a tracked path: each keeps its own", async () => {
-      await deploy("i", [
+      await oracle.deployPath("i", [
         core("http in", "in", [["n"]], { url: "/ask", method: "get", upload: false }),
         javascript(
           "await new Promise((r) => setTimeout(r, Math.random() * 10)); return msg.res ? [{ ...msg, payload: 'answer' }, null] : [null, { payload: msg.payload }];",
@@ -170,7 +150,7 @@ for (const { version, node } of supported) {
       });
       const port = await listening(server);
       try {
-        await deploy("to", [
+        await oracle.deployPath("to", [
           javascript("return { ...msg, payload: msg.payload + '\\n' };", [["tcp", "out"]]),
           core("tcp out", "tcp", [], { host: "127.0.0.1", port, beserver: "client", base64: false, end: false }),
           core("http response", "out", [], { statusCode: "", headers: {} }),
@@ -193,7 +173,7 @@ for (const { version, node } of supported) {
       socket.on("message", (data) => got.add(data.toString()));
       await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
       try {
-        await deploy("u", [
+        await oracle.deployPath("u", [
           core("udp out", "n", [], {
             addr: "127.0.0.1",
             port: String(socket.address().port),
@@ -224,7 +204,7 @@ for (const { version, node } of supported) {
       const port = await listening(server);
       const from = oracle.nodeRed.logs.length;
       try {
-        await deploy("t", [
+        await oracle.deployPath("t", [
           core("tcp request", "n", [["s"]], {
             server: "127.0.0.1",
             port: String(port),

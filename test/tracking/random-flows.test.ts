@@ -38,6 +38,7 @@ for (const version of ["5", "4.1"] as const) {
         const timeOut = oracle.nodeRed.logs.slice(from).find((line) => /did not arrive within/.test(line));
         assert.equal(timeOut, undefined, "something was stuck");
       } catch (error) {
+        console.log(`      found by HEADRACE_SEED=${seed}`);
         const said = oracle.nodeRed.logs.slice(from).slice(-6).join("\n");
         const nodes = flow.nodes.map(({ id, type, wires }) => `${id} ${type} ${JSON.stringify(wires)}`).join("\n");
         throw new Error(

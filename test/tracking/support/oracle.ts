@@ -1,8 +1,10 @@
+import { strict as assert } from "node:assert";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually } from "../../support/eventually.js";
 import { root } from "../../support/machine.js";
 import { type FlowNode, NodeRed, type NodeRedOptions } from "../../support/node-red.js";
+import { tab } from "../../support/flow-nodes.js";
 import { tempDir } from "../../support/temp-dir.js";
 
 export interface Feed {
@@ -109,6 +111,26 @@ export class Oracle {
     await this.#remove();
   }
 
+  /** Deploys the path from a channel with this id by the node `n` to the sink `s`, and forgets what was before. */
+  async deployPath(channel: string, nodes: readonly FlowNode[], settings: Settings = {}): Promise<void> {
+    await this.nodeRed.deploy([tab(), oracleChannel(channel, ["n"], settings), ...nodes, oracleSink("s")]);
+    await this.forget();
+  }
+
+  /** Feeds a channel, and waits until all has come to its end. */
+  async pass(channel: string, feed: Feed, within?: number): Promise<OracleReport> {
+    await this.feed(channel, feed);
+    return await this.ended(channel, feed.batches, within);
+  }
+
+  /** Waits until a channel has committed as many batches, nothing of them too early, and nothing is kept of them. */
+  async ended(channel: string, batches: number, within?: number): Promise<OracleReport> {
+    const report = await this.settled(channel, batches, within);
+    await this.idle();
+    assert.deepEqual(report.channels[channel]?.premature, []);
+    return report;
+  }
+
   async feed(channel: string, feed: Feed): Promise<void> {
     await this.nodeRed.adminPost("/oracle/feed", { channel, ...feed });
   }
@@ -135,7 +157,7 @@ export class Oracle {
     await this.nodeRed.adminPost("/oracle/forget");
   }
 
-  /** Waits until a channel has committed as many batches, and nothing of them is kept any more. */
+  /** Waits until a channel has committed as many batches. */
   async settled(channel: string, batches: number, within = 20_000): Promise<OracleReport> {
     return await eventually(
       async () => {

@@ -54,7 +54,9 @@ export class Random {
   }
 
   pick<T>(from: readonly T[]): T {
-    return from[this.below(from.length)] as T;
+    const picked = from[this.below(from.length)];
+    if (picked === undefined) throw new Error("there is nothing to pick from");
+    return picked;
   }
 }
 
@@ -130,7 +132,8 @@ export class RandomFlowMaker {
     return {
       nodes,
       channels,
-      arrivals: (event) => sum((behind.get(event.split(":")[0] as string) ?? []).map((one) => one.arrivals(event))),
+      arrivals: (event) =>
+        sum((behind.get(event.slice(0, event.indexOf(":"))) ?? []).map((one) => one.arrivals(event))),
       changed: (by) => {
         const ordinary = nodes.filter(({ type }) => !/^(tab|subflow|test-oracle-channel)$/.test(type));
         const changed = new Set([by.pick(ordinary), ...(by.chance(0.3) ? [by.pick(ordinary)] : [])]);
@@ -372,7 +375,8 @@ export class RandomFlowMaker {
     if (!target) return;
     const id = this.#id("parts");
     this.#add(
-      javascript("msg.payload = [msg.payload, 'x', 'y']; return msg;", [[`${id}u`]], id),
+      // A Join takes what a Complete node has written there for the end of a group.
+      javascript("delete msg.complete; msg.payload = [msg.payload, 'x', 'y']; return msg;", [[`${id}u`]], id),
       // A Split names its group by this, and copies of a message share it.
       change(`${id}u`, [`${id}s`], [{ t: "set", p: "_msgid", pt: "msg", to: "$string($random())", tot: "jsonata" }]),
       split(`${id}s`, [`${id}d`]),
