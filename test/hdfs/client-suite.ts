@@ -73,6 +73,20 @@ export function clientSuite(cluster: () => HdfsCluster): void {
       );
     });
 
+    it("says which address to give when it is that of Hadoop's own protocol", async () => {
+      const lost = hdfsClient([cluster().fileSystem.replace("hdfs:", "http:")]);
+      await assert.rejects(
+        lost.create("/client/x", bytes("1"), { overwrite: false }),
+        (error) => isHdfsError(error) && error.code === "FLUME_HDFS_NOT_HTTP" && error.outcome === "none",
+      );
+      // Of a pair the other one is asked.
+      const pair = hdfsClient([cluster().fileSystem.replace("hdfs:", "http:"), ...cluster().urls]);
+      await pair.create("/client/other", bytes("1"), { overwrite: false });
+      assert.equal((await pair.status("/client/other"))?.length, 1);
+      lost.close();
+      pair.close();
+    });
+
     it("says which address does not answer", async () => {
       const lost = hdfsClient(["http://localhost:9"]);
       await assert.rejects(

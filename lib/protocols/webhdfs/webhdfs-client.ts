@@ -266,7 +266,8 @@ export class WebHdfsClient {
 
 function unanswered(error: unknown, { url, timeout }: Question, operation: string, path: string): HdfsError {
   const sent = !(error instanceof NoReply) || error.sent;
-  const reason = reasonOf(error);
+  // OpenSSL's end with a line feed.
+  const reason = reasonOf(error).trim();
   if (error instanceof NoReply && error.timedOut && sent) {
     const parameters = { operation, path, milliseconds: timeout };
     return new HdfsError("FLUME_HDFS_TIMEOUT", { outcome: "unknown", parameters, cause: error });
@@ -274,16 +275,23 @@ function unanswered(error: unknown, { url, timeout }: Question, operation: strin
   if (answeredByTls(error)) {
     return new HdfsError("FLUME_HDFS_TLS_WANTED", { parameters: { address: url.origin, reason }, cause: error });
   }
+  const { code } = ((error as { cause?: unknown }).cause ?? {}) as { code?: unknown };
+  if (code === NOT_HTTP) {
+    const parameters = { address: url.origin, reason };
+    return new HdfsError("FLUME_HDFS_NOT_HTTP", { outcome: "unknown", parameters, cause: error });
+  }
   if (sent) {
     const parameters = { operation, path, reason };
     return new HdfsError("FLUME_HDFS_INTERRUPTED", { outcome: "unknown", parameters, cause: error });
   }
-  const { code } = (error.cause ?? {}) as { code?: unknown };
   if (typeof code === "string" && TLS_TROUBLE.test(code)) {
     return new HdfsError("FLUME_HDFS_TLS", { parameters: { address: url.origin, reason }, cause: error });
   }
   return new HdfsError("FLUME_HDFS_UNREACHABLE", { parameters: { address: url.origin, reason }, cause: error });
 }
+
+/** What node:http says of an answer that does not begin as HTTP does. */
+const NOT_HTTP = "HPE_INVALID_CONSTANT";
 
 /** The first byte of an alert in TLS (RFC 8446, "Record Protocol"), which is what a server says to plain text. */
 const TLS_ALERT = 0x15;
@@ -300,6 +308,7 @@ const UNANSWERED = new Set([
   "FLUME_HDFS_UNREACHABLE",
   "FLUME_HDFS_TLS",
   "FLUME_HDFS_TLS_WANTED",
+  "FLUME_HDFS_NOT_HTTP",
   "FLUME_HDFS_INTERRUPTED",
   "FLUME_HDFS_TIMEOUT",
 ]);
