@@ -22,9 +22,11 @@ describe("LogHub source, failures of replies", function () {
     ledger.write(1);
     await allOut();
     const began = service.calls("HeartBeat");
-    const ofProject = service.inject({ on: "PullLogs", shard: 1, times: 1 }, faults.readQuota());
+    X, faults.readQuota());
     await eventually(() => ofProject.hits === 1, { what: "refused pull" });
-    const ofShard = service.inject({ on: "PullLogs", shard: 1 }, faults.shardReadQuota());
+    const refusedAt: number[] = [];
+    const when = () => refusedAt.push(performance.now()) > 0;
+    const ofShard = service.inject({ on: "PullLogs", shard: 1, when }, faults.shardReadQuota());
     const [held] = ledger.write(1);
     for (let round = 0; round < 20; round++) {
       ledger.write(0);
@@ -33,7 +35,10 @@ describe("LogHub source, failures of replies", function () {
     await eventually(() => reader.ids.length === ledger.written - 4, { what: "all of the other shard" });
     await eventually(() => service.calls("HeartBeat") >= began + 2, { what: "heartbeats" });
     assert.ok(!reader.ids.includes(held ?? -1));
-    assert.ok(ofShard.hits >= 1 && ofShard.hits <= 3, `${ofShard.hits} pulls of a shard that is over its quota`);
+    await eventually(() => refusedAt.length >= 3, { what: "three refused pulls" });
+    // The second to the fourth wait in a row, of 2, 4 and 8 s, or a quarter less.
+    const waits = refusedAt.slice(1).map((at, i) => at - (refusedAt[i] ?? 0));
+    waits.forEach((wait, i) => assert.ok(wait >= 0.74 * 2_000 * 2 ** i, `wait ${i + 1} took ${wait} ms`));
     assert.equal(reader.counted("LogHubThrottleCount"), ofProject.hits + ofShard.hits);
     ofShard.end();
     await allOut();
@@ -65,10 +70,14 @@ describe("LogHub source, failures of replies", function () {
     await allOut();
     for (const [what, fault] of Object.entries(broken)) {
       const times = what === "500" ? 2 : 1;
+      const failed = reader.counted("LogHubPullFail");
       const planned = service.inject({ on: "PullLogs", times, when: () => pending() }, fault);
       const pending = () => reader.ids.length < ledger.written;
       ledger.write(0, 3);
       await eventually(() => planned.hits === times && !pending(), { within: 20_000, what: `recovery from ${what}` });
+      // A kept connection that is reset may have been closed while it was idle: the request is sent once more.
+      const noticed = what.startsWith("reset") ? 0 : times;
+      assert.equal(reader.counted("LogHubPullFail") - failed, noticed, what);
     }
     ledger.assertExactlyOnce(emissions());
     assert.deepEqual(
