@@ -133,3 +133,15 @@ function countFitting(batch: EventBatch, events: number, bytes: number, atLeastO
 export function batchOfPieces(pieces: readonly Piece[]): EventBatch {
   return joinBatches(pieces.map((piece) => piece.batch));
 }
+
+/** Which events these are, `from` to `to` (exclusive), in queues where a put's sequence is the number of its first event. */
+export function rangesOf(pieces: readonly Piece[]): { from: number; to: number }[] {
+  const ranges: { from: number; to: number }[] = [];
+  for (const { sequence, offset, batch } of pieces) {
+    const from = sequence + offset;
+    const last = ranges.at(-1);
+    if (last?.to === from) last.to = from + batch.length;
+    else ranges.push({ from, to: from + batch.length });
+  }
+  return ranges;
+}

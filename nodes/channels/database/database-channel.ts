@@ -3,9 +3,12 @@ import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { ComponentContext } from "../../../lib/engine/component.js";
 import type { Channel, Consumer, Limits, Prepared } from "../../../lib/engine/contracts.js";
 import { asDeliveryError, batchTooLarge, DeliveryError, HeadraceError } from "../../../lib/engine/errors.js";
+import { rangesOf } from "../../../lib/engine/event-queue.js";
+import { preparedPut } from "../../../lib/engine/prepared-put.js";
 import { QueueConsumer } from "../../../lib/engine/queue-consumer.js";
 import { GroupWriter } from "./group-writer.js";
-import { idsOf, RowQueue, type RowSlot } from "./row-queue.js";
+import type { PutSlot } from "../../../lib/engine/queue-front.js";
+import { RowQueue } from "./row-queue.js";
 import type { EventStore } from "./store.js";
 
 /** Of one transaction: it goes to the database in one piece. */
@@ -94,38 +97,19 @@ export class DatabaseChannel implements Channel {
     if (batch.bytes > limits.bytes) throw batchTooLarge(length, batch.bytes, limits);
     this.#context.counters.add("EventPutAttemptCount", length);
     if (opened.store.trouble) throw asDeliveryError(opened.store.trouble);
-    let slot: RowSlot | undefined;
+    let slot: PutSlot | undefined;
     const waiting = opened.admission.request(length, 0, signal, () => {
       slot = opened.queue.reserve(length);
     });
     if (waiting) await waiting;
-    return this.#prepared(opened, slot as unknown as RowSlot, batch);
-  }
-
-  #prepared(opened: Opened, slot: RowSlot, batch: EventBatch): Prepared {
+    const reserved = slot as unknown as PutSlot;
     const { queue, admission } = opened;
-    const { length } = batch;
-    let ended = false;
-    return {
-      commit: async () => {
-        if (ended) throw new Error("This put has already been ended.");
-        ended = true;
-        try {
-          if (length > 0) await put(opened, slot, batch);
-          else queue.giveUp(slot);
-        } catch (error) {
-          admission.release(length, 0);
-          throw error;
-        }
-        this.#context.counters.add("EventPutSuccessCount", length);
-      },
-      abort: () => {
-        if (ended) return;
-        ended = true;
-        queue.giveUp(slot);
-        admission.release(length, 0);
-      },
-    };
+    return preparedPut(length, {
+      store: () => put(opened, reserved, batch),
+      giveUp: () => queue.giveUp(reserved),
+      release: () => admission.release(length, 0),
+      stored: () => this.#context.counters.add("EventPutSuccessCount", length),
+    });
   }
 
   connect({ maxLeases }: { id: string; maxLeases: number }): Consumer {
@@ -137,7 +121,7 @@ export class DatabaseChannel implements Channel {
       taken: (events) => counters.add("EventTakeAttemptCount", events),
       committed: async (pieces, batch) => {
         await new Promise<void>((resolve, reject) => {
-          writer.take({ ranges: idsOf(pieces), done: resolve, failed: reject });
+          writer.take({ ranges: rangesOf(pieces), done: resolve, failed: reject });
         });
         counters.add("EventTakeSuccessCount", batch.length);
         admission.release(batch.length, 0);
@@ -186,7 +170,7 @@ function wake({ consumers }: Opened): void {
   for (const consumer of consumers) consumer.wake();
 }
 
-function put({ queue, writer }: Opened, slot: RowSlot, batch: EventBatch): Promise<void> {
+function put({ queue, writer }: Opened, slot: PutSlot, batch: EventBatch): Promise<void> {
   const { first, count } = slot;
   return new Promise((resolve, reject) => {
     writer.put({

@@ -1,27 +1,13 @@
 import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { Limits } from "../../../lib/engine/contracts.js";
-import { EventQueue, type Piece } from "../../../lib/engine/event-queue.js";
+import type { Piece } from "../../../lib/engine/event-queue.js";
+import { type PutSlot, QueueFront, READ_BYTES, settledSlots } from "../../../lib/engine/queue-front.js";
 import type { TakenFrom } from "../../../lib/engine/queue-consumer.js";
 import { batchesOfRows, type PackedRows } from "./packed-events.js";
 import type { Held, IdRange } from "./store.js";
 
-/** Bytes of events kept in memory after a put, while nobody before them waits in the table. */
-const KEPT_BYTES = 4 * 1024 * 1024;
-/** Read on when less than this is left in memory. */
-const READ_BELOW_BYTES = 1024 * 1024;
-/** Of the table, read at once. */
-const READ_BYTES = 1024 * 1024;
 /** Milliseconds until a read that failed is tried again. */
 const READ_AGAIN_AFTER = 1000;
-
-/** A place in the order of admission. */
-export interface RowSlot {
-  /** Id of its first event. */
-  readonly first: number;
-  readonly count: number;
-  state: "reserved" | "stored" | "given-up";
-  batch: EventBatch | undefined;
-}
 
 export interface RowQueueEvents {
   read(range: IdRange, bytes: number): Promise<PackedRows>;
@@ -41,9 +27,8 @@ export interface RowQueueEvents {
 export class RowQueue implements TakenFrom {
   readonly #events: RowQueueEvents;
   #nextId: number;
-  readonly #slots: RowSlot[] = [];
-  readonly #inMemory = new EventQueue();
-  #memoryBytes = 0;
+  readonly #slots: PutSlot[] = [];
+  readonly #front = new QueueFront(() => this.#load());
   /** Ids that are only in the table, and how many events should be there. */
   #from: number;
   #to: number;
@@ -62,21 +47,21 @@ export class RowQueue implements TakenFrom {
     this.#inTable = events;
   }
 
-  reserve(count: number): RowSlot {
-    const slot: RowSlot = { first: this.#nextId, count, state: "reserved", batch: undefined };
+  reserve(count: number): PutSlot {
+    const slot: PutSlot = { first: this.#nextId, count, state: "reserved", batch: undefined };
     this.#nextId += count;
     this.#slots.push(slot);
     return slot;
   }
 
   /** The put is safe: its events may be taken once all before it are settled. */
-  stored(slot: RowSlot, batch: EventBatch): void {
+  stored(slot: PutSlot, batch: EventBatch): void {
     slot.state = "stored";
     slot.batch = batch;
     this.#moveSettled();
   }
 
-  giveUp(slot: RowSlot): void {
+  giveUp(slot: PutSlot): void {
     slot.state = "given-up";
     this.#moveSettled();
   }
@@ -92,21 +77,15 @@ export class RowQueue implements TakenFrom {
   }
 
   get ready(): boolean {
-    if (this.#inMemory.ready) return true;
-    this.#load();
-    return false;
+    return this.#front.ready;
   }
 
   take(max: Limits): Piece[] {
-    const pieces = this.#inMemory.take(max);
-    for (const { batch } of pieces) this.#memoryBytes -= batch.bytes;
-    this.#load();
-    return pieces;
+    return this.#front.take(max);
   }
 
   giveBack(pieces: readonly Piece[]): void {
-    for (const { batch } of pieces) this.#memoryBytes += batch.bytes;
-    this.#inMemory.giveBack(pieces);
+    this.#front.giveBack(pieces);
   }
 
   close(): void {
@@ -116,9 +95,8 @@ export class RowQueue implements TakenFrom {
 
   #moveSettled(): void {
     let moved = false;
-    for (let slot = this.#slots[0]; slot && slot.state !== "reserved"; slot = this.#slots[0]) {
-      this.#slots.shift();
-      if (slot.state === "stored" && slot.count > 0) this.#publish(slot.first, slot.batch as EventBatch);
+    for (const { state, first, count, batch } of settledSlots(this.#slots)) {
+      if (state === "stored" && count > 0) this.#publish(first, batch as EventBatch);
       moved = true;
     }
     if (moved) this.#events.more();
@@ -126,23 +104,15 @@ export class RowQueue implements TakenFrom {
 
   #publish(first: number, batch: EventBatch): void {
     const nothingBefore = this.#from === this.#to && !this.#loading;
-    if (nothingBefore && this.#memoryBytes + batch.bytes <= KEPT_BYTES) {
-      this.#keep(first, batch.compact());
-      return;
-    }
+    if (nothingBefore && this.#front.keep(first, batch)) return;
     if (this.#from === this.#to) this.#from = first;
     this.#to = first + batch.length;
     this.#inTable += batch.length;
   }
 
-  #keep(first: number, batch: EventBatch): void {
-    this.#inMemory.append(first, batch);
-    this.#memoryBytes += batch.bytes;
-  }
-
   #load(): void {
     if (this.#loading || this.#closed || this.#readAgain || this.#doubtful > 0) return;
-    if (this.#memoryBytes >= READ_BELOW_BYTES || this.#from === this.#to) return;
+    if (!this.#front.low || this.#from === this.#to) return;
     this.#loading = true;
     void this.#loadSome({ from: this.#from, to: this.#to });
   }
@@ -151,7 +121,7 @@ export class RowQueue implements TakenFrom {
     try {
       const rows = await this.#events.read(range, READ_BYTES);
       if (this.#closed) return;
-      for (const { first, batch } of batchesOfRows(rows)) this.#keep(first, batch);
+      for (const { first, batch } of batchesOfRows(rows)) this.#front.add(first, batch);
       this.#inTable -= rows.ids.length;
       this.#from = rows.last ? range.to : (rows.ids.at(-1) as number) + 1;
     } catch (error) {
@@ -177,16 +147,4 @@ export class RowQueue implements TakenFrom {
     this.#inTable = 0;
     this.#events.changed(more);
   }
-}
-
-/** The ids of what was taken. */
-export function idsOf(pieces: readonly Piece[]): IdRange[] {
-  const ranges: { from: number; to: number }[] = [];
-  for (const { sequence, offset, batch } of pieces) {
-    const from = sequence + offset;
-    const last = ranges.at(-1);
-    if (last?.to === from) last.to = from + batch.length;
-    else ranges.push({ from, to: from + batch.length });
-  }
-  return ranges;
 }

@@ -11,6 +11,7 @@ import {
   isHeadraceError,
   reasonOf,
 } from "../../../lib/engine/errors.js";
+import { preparedPut } from "../../../lib/engine/prepared-put.js";
 import { QueueConsumer } from "../../../lib/engine/queue-consumer.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { directorySet } from "./directory-set.js";
@@ -121,32 +122,14 @@ export class FileChannel implements Channel {
       slot = opened.log.queue.reserve(length);
     });
     if (waiting) await waiting;
-    return this.#prepared(opened, slot as unknown as StoredSlot, batch);
-  }
-
-  #prepared({ log, admission }: Opened, slot: StoredSlot, batch: EventBatch): Prepared {
-    const { length } = batch;
-    let ended = false;
-    return {
-      commit: async () => {
-        if (ended) throw new Error("This put has already been ended.");
-        ended = true;
-        try {
-          if (length > 0) await log.put(slot, batch);
-          else log.giveUp(slot);
-        } catch (error) {
-          admission.release(length, 0);
-          throw error;
-        }
-        this.#context.counters.add("EventPutSuccessCount", length);
-      },
-      abort: () => {
-        if (ended) return;
-        ended = true;
-        log.giveUp(slot);
-        admission.release(length, 0);
-      },
-    };
+    const reserved = slot as unknown as StoredSlot;
+    const { log, admission } = opened;
+    return preparedPut(length, {
+      store: () => log.put(reserved, batch),
+      giveUp: () => log.giveUp(reserved),
+      release: () => admission.release(length, 0),
+      stored: () => this.#context.counters.add("EventPutSuccessCount", length),
+    });
   }
 
   connect({ maxLeases }: { id: string; maxLeases: number }): Consumer {

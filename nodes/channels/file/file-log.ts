@@ -1,6 +1,6 @@
 import type { EventBatch } from "../../../lib/engine/batch.js";
 import { HeadraceError, reasonOf } from "../../../lib/engine/errors.js";
-import type { Piece } from "../../../lib/engine/event-queue.js";
+import { type Piece, rangesOf } from "../../../lib/engine/event-queue.js";
 import {
   type CheckpointSource,
   compressCheckpoint,
@@ -262,15 +262,4 @@ export class FileLog {
 function known(segment: Segment): KnownSegment {
   const { id, published, endEvent, last } = segment;
   return { id, marker: segment.header.marker.toString("hex"), published, endEvent, last };
-}
-
-function rangesOf(pieces: readonly Piece[]): Range[] {
-  const ranges: { from: number; to: number }[] = [];
-  for (const { sequence, offset, batch } of pieces) {
-    const from = sequence + offset;
-    const last = ranges.at(-1);
-    if (last?.to === from) last.to = from + batch.length;
-    else ranges.push({ from, to: from + batch.length });
-  }
-  return ranges;
 }

@@ -7,64 +7,56 @@ import type { FileSystem, StoredFile } from "./file-system.js";
  * puts that nobody may find again.
  */
 export function ownedFileSystem(inner: FileSystem, locks: readonly DirectoryLock[]): FileSystem {
-  const check = async () => {
-    for (const lock of locks) {
-      const looking = lock.check();
-      // Nothing to wait for, nearly always.
-      if (looking) await looking;
-    }
+  const check = (): Promise<void> | undefined => {
+    const looks = locks.flatMap((lock) => lock.check() ?? []);
+    return looks.length > 0 ? Promise.all(looks).then(() => undefined) : undefined;
   };
+  const checked = <T>(work: () => Promise<T>): Promise<T> => check()?.then(work) ?? work();
   return {
-    async open(path, how) {
-      if (how === "read") return inner.open(path, how);
-      await check();
-      return new OwnedFile(await inner.open(path, how), check);
-    },
-    async rename(from, to) {
-      await check();
-      await inner.rename(from, to);
-    },
-    async remove(path) {
-      await check();
-      await inner.remove(path);
-    },
+    open: (path, how) =>
+      how === "read"
+        ? inner.open(path, how)
+        : checked(async () => new OwnedFile(await inner.open(path, how), check, checked)),
+    rename: (from, to) => checked(() => inner.rename(from, to)),
+    remove: (path) => checked(() => inner.remove(path)),
     list: (directory) => inner.list(directory),
-    async makeDirectory(directory) {
-      await check();
-      await inner.makeDirectory(directory);
-    },
+    makeDirectory: (directory) => checked(() => inner.makeDirectory(directory)),
     syncDirectory: (directory) => inner.syncDirectory(directory),
     freeBytes: (directory) => inner.freeBytes(directory),
     mountsAbove: (directory) => inner.mountsAbove(directory),
   };
 }
 
+/** Nearly always there is nothing to look at, and then a write takes no detour: every put waits for one. */
 class OwnedFile implements StoredFile {
   readonly #inner: StoredFile;
-  readonly #check: () => Promise<void>;
+  readonly #check: () => Promise<void> | undefined;
+  readonly #checked: <T>(work: () => Promise<T>) => Promise<T>;
 
-  constructor(inner: StoredFile, check: () => Promise<void>) {
+  constructor(
+    inner: StoredFile,
+    check: () => Promise<void> | undefined,
+    checked: <T>(work: () => Promise<T>) => Promise<T>,
+  ) {
     this.#inner = inner;
     this.#check = check;
+    this.#checked = checked;
   }
 
-  async write(data: Buffer, position: number): Promise<void> {
-    await this.#check();
-    await this.#inner.write(data, position);
+  write(data: Buffer, position: number): Promise<void> {
+    return this.#checked(() => this.#inner.write(data, position));
   }
 
   read(into: Buffer, position: number): Promise<number> {
     return this.#inner.read(into, position);
   }
 
-  async sync(): Promise<void> {
-    await this.#inner.sync();
-    await this.#check();
+  sync(): Promise<void> {
+    return this.#inner.sync().then(() => this.#check());
   }
 
-  async truncate(length: number): Promise<void> {
-    await this.#check();
-    await this.#inner.truncate(length);
+  truncate(length: number): Promise<void> {
+    return this.#checked(() => this.#inner.truncate(length));
   }
 
   size(): Promise<number> {

@@ -1,25 +1,13 @@
 import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { Limits } from "../../../lib/engine/contracts.js";
-import { EventQueue, type Piece } from "../../../lib/engine/event-queue.js";
+import type { Piece } from "../../../lib/engine/event-queue.js";
+import { type PutSlot, QueueFront, READ_BYTES, settledSlots } from "../../../lib/engine/queue-front.js";
 import type { TakenFrom } from "../../../lib/engine/queue-consumer.js";
 import type { Entry, EntryQueue, EntrySnapshot } from "./entry-queue.js";
 import type { Range } from "./ranges.js";
 
-/** Bytes of events kept in memory after a put, while nobody before them waits on the disk. */
-const KEPT_BYTES = 4 * 1024 * 1024;
-/** Read on when less than this is left in memory. */
-const READ_BELOW_BYTES = 1024 * 1024;
-/** Of the log, read at once. */
-const READ_BYTES = 1024 * 1024;
-
-/** A place in the order of admission. */
-export interface StoredSlot {
-  /** Number of its first event. */
-  readonly first: number;
-  readonly count: number;
-  state: "reserved" | "stored" | "given-up";
+export interface StoredSlot extends PutSlot {
   entry: Entry | undefined;
-  batch: EventBatch | undefined;
 }
 
 /** An entry whose events are in memory or taken. */
@@ -52,8 +40,7 @@ export class StoredQueue implements TakenFrom {
   #nextEvent: number;
   readonly #slots: StoredSlot[] = [];
   readonly #onDisk: EntryQueue;
-  readonly #inMemory = new EventQueue();
-  #memoryBytes = 0;
+  readonly #front = new QueueFront(() => this.#load());
   /** By number of their first event. */
   readonly #opened = new Map<number, OpenedEntry>();
   #loading = false;
@@ -94,21 +81,15 @@ export class StoredQueue implements TakenFrom {
   }
 
   get ready(): boolean {
-    if (this.#inMemory.ready) return true;
-    this.#load();
-    return false;
+    return this.#front.ready;
   }
 
   take(max: Limits): Piece[] {
-    const pieces = this.#inMemory.take(max);
-    for (const { batch } of pieces) this.#memoryBytes -= batch.bytes;
-    this.#load();
-    return pieces;
+    return this.#front.take(max);
   }
 
   giveBack(pieces: readonly Piece[]): void {
-    for (const { batch } of pieces) this.#memoryBytes += batch.bytes;
-    this.#inMemory.giveBack(pieces);
+    this.#front.giveBack(pieces);
   }
 
   /** Nothing has to be known of these any more. */
@@ -133,9 +114,8 @@ export class StoredQueue implements TakenFrom {
   #moveSettled(): void {
     let moved = false;
     if (!this.#inOrder) this.#slots.sort((a, b) => Number(a.state === "reserved") - Number(b.state === "reserved"));
-    for (let slot = this.#slots[0]; slot && slot.state !== "reserved"; slot = this.#slots[0]) {
-      this.#slots.shift();
-      if (slot.state === "stored") this.#publish(slot.entry as Entry, slot.batch as EventBatch);
+    for (const { state, entry, batch } of settledSlots(this.#slots)) {
+      if (state === "stored") this.#publish(entry as Entry, batch as EventBatch);
       moved = true;
     }
     if (moved) this.#events.more();
@@ -143,18 +123,16 @@ export class StoredQueue implements TakenFrom {
 
   #publish(entry: Entry, batch: EventBatch): void {
     const inOrder = this.#onDisk.length === 0 && !this.#loading && this.#unread.length === 0;
-    if (inOrder && this.#memoryBytes + batch.bytes <= KEPT_BYTES) this.#keep(entry, batch.compact());
+    if (inOrder && this.#front.keep(entry.first, batch)) this.#open(entry);
     else this.#onDisk.push(entry);
   }
 
-  #keep(entry: Entry, batch: EventBatch): void {
+  #open(entry: Entry): void {
     this.#opened.set(entry.first, { entry, left: entry.count });
-    this.#inMemory.append(entry.first, batch);
-    this.#memoryBytes += batch.bytes;
   }
 
   #load(): void {
-    if (this.#loading || this.#closed || this.#memoryBytes >= READ_BELOW_BYTES) return;
+    if (this.#loading || this.#closed || !this.#front.low) return;
     if (this.#onDisk.length === 0 && this.#unread.length === 0) return;
     this.#loading = true;
     void this.#loadSome();
@@ -169,8 +147,10 @@ export class StoredQueue implements TakenFrom {
       this.#unread = [];
       for (const [i, entry] of run.entries()) {
         const batch = batches[i];
-        if (batch) this.#keep(entry, batch);
-        else this.#events.lost({ from: entry.first, to: entry.first + entry.count });
+        if (batch) {
+          this.#front.add(entry.first, batch);
+          this.#open(entry);
+        } else this.#events.lost({ from: entry.first, to: entry.first + entry.count });
       }
     } catch (error) {
       if (!this.#closed) this.#events.readFailed(error);
