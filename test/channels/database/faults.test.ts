@@ -68,7 +68,7 @@ describe("database channel on SQLite on a bad day", function () {
     }
   });
 
-  it("a disk that others have filled: takes go on, a kill repeats none of them, and puts when there is room", async function () {
+  it("a disk that others have filled: takes go on, and puts again when there is room", async function () {
     const folder = dir().file("small");
     const disk = await mountMemory(this, folder, "size=40m");
     try {
@@ -107,6 +107,25 @@ describe("database channel on SQLite on a bad day", function () {
     } finally {
       disk.unmount();
     }
+  });
+
+  it("a file that was removed while it was open: nothing is answered that nobody could find, and it goes on in a new one", async () => {
+    const { channel, context } = await openDatabaseChannel(dir().path);
+    await put(channel, events(0, 10));
+    await rm(dir().file("channel.db"));
+    assert.equal(await refusal(put(channel, events(10, 10))), "FLUME_DATABASE_CANNOT_OPEN");
+    assert.match(String(context.reports.at(-1)), /was removed or replaced while it was open/);
+    await put(channel, events(20, 10));
+    assert.equal(reported(context).at(-1), "over");
+    await channel.stop();
+    const again = await openDatabaseChannel(dir().path);
+    assert.deepEqual(await drain(again.channel), range(20, 30));
+    // Without its lock another could have the same name.
+    await rm(dir().file("channel.db.headrace_events_channel.lock"));
+    assert.equal(await refusal(put(again.channel, events(30, 10))), "FLUME_DATABASE_CANNOT_OPEN");
+    await put(again.channel, events(40, 10));
+    assert.deepEqual(await drain(again.channel), range(40, 50));
+    await again.channel.stop();
   });
 
   it("a name that another process uses is refused while that lives, and free when it was killed", async () => {

@@ -347,8 +347,8 @@ describe("file channel on a bad day", function () {
     await Promise.all(putting);
     await Promise.all(channels.map(({ channel }) => channel.stop()));
     // A machine that is busy with other things makes some late; blocked threads would make nearly all of them.
-    const most = (times: number[]) => times.sort((x, y) => x - y)[Math.floor(times.length * 0.8)] ?? 0;
-    assert.ok(most(took) < 50, `readFile took ${took.map((time) => time.toFixed(0)).join(", ")} ms`);
-    assert.ok(most(lags) < 50, `the event loop stood for ${lags.map((time) => time.toFixed(0)).join(", ")} ms`);
+    const middle = (times: number[]) => times.sort((x, y) => x - y)[times.length / 2] ?? 0;
+    assert.ok(middle(took) < 50, `readFile took ${took.map((time) => time.toFixed(0)).join(", ")} ms`);
+    assert.ok(middle(lags) < 50, `the event loop stood for ${lags.map((time) => time.toFixed(0)).join(", ")} ms`);
   });
 });

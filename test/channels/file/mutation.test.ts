@@ -28,7 +28,7 @@ type SuiteName = keyof typeof SUITES;
  */
 const MUST_NOTICE: Readonly<Record<Switch, Partial<Record<SuiteName, RegExp>>>> = {
   sync: { model: /lost: \d+/, faults: /deep-equal|rejection|is refused/ },
-  write: { model: /lost: \d+/, kill: /acknowledged and lost/, faults: /deep-equal|rejection/ },
+  write: { model: /lost: \d+/, kill: /acknowledged and lost|damage/, faults: /deep-equal|rejection/ },
   checksum: { model: /not to be here|lost|out of order|deep-equal/, damage: /byte \d+/ },
   order: { model: /not the first in order|out of order/, kill: /out of order/ },
 };

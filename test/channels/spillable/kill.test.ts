@@ -104,7 +104,7 @@ function live(folder: string, first: number, milliseconds: number): Promise<stri
 }
 
 describe("spillable memory channel under SIGKILL", function () {
-  this.timeout(300_000);
+  this.timeout(120_000 + KILLS * 5000);
   const dir = useTempDir();
 
   it(`${KILLS} times: what is on the disk stays, in order; no more is lost than memory held`, async () => {

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { loadSqlite, makeFile, Refusal } from "./sqlite-file.js";
+import { FileGone, identityOf, loadSqlite, makeFile, Refusal } from "./sqlite-file.js";
 
 const BUSY = 5;
 
@@ -8,11 +8,15 @@ const BUSY = 5;
  * process are kept apart as two processes are.
  */
 export class ChannelLock {
+  readonly #path: string;
   readonly #file: DatabaseSync;
+  readonly #identity: string | undefined;
 
   /** `shared`: others may have it shared too. Throws Refusal when it cannot be had. */
   constructor(path: string, how: "exclusive" | "shared") {
+    this.#path = path;
     makeFile(path);
+    this.#identity = identityOf(path);
     this.#file = new (loadSqlite().DatabaseSync)(path);
     try {
       // Nothing is ever written: there must be no journal beside it.
@@ -24,6 +28,11 @@ export class ChannelLock {
       this.#file.close();
       throw (((error as { errcode?: number }).errcode ?? 0) & 0xff) === BUSY ? new Refusal("in-use") : error;
     }
+  }
+
+  /** Throws FileGone when somebody else could have it as well. */
+  check(): void {
+    if (identityOf(this.#path) !== this.#identity) throw new FileGone(this.#path);
   }
 
   release(): void {

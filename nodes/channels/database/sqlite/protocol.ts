@@ -47,6 +47,8 @@ export interface SqliteProblem {
   /** Why it was refused, where this thread knows better than SQLite. */
   readonly refused?: "in-use" | "newer" | "no-tables" | undefined;
   readonly version?: number | undefined;
+  /** A file was removed or replaced: it has to be opened again. */
+  readonly gone?: boolean;
   /** The transaction was begun to be committed: it may be on the disk. */
   readonly unclear: boolean;
 }

@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type * as Sqlite from "node:sqlite";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
@@ -24,6 +24,19 @@ export class Refusal extends Error {
 
 /** A commit that failed: what it would have written may come back when the file is opened again. */
 export class UnclearCommit extends Error {}
+
+/** Somebody has removed a file, or put another in its place: what would be written there is nobody's any more. */
+export class FileGone extends Error {
+  constructor(file: string) {
+    super(`${file} was removed or replaced while it was open`);
+  }
+}
+
+/** Which file it is, whatever its name; undefined when there is none. */
+export function identityOf(file: string): string | undefined {
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}`;
+}
 
 /** Node's SQLite, without the word that it is experimental: it is what the user has asked for. */
 export function loadSqlite(): typeof Sqlite {
@@ -76,6 +89,7 @@ export class SqliteFile {
   readonly #select: StatementSync;
   readonly #pages: StatementSync;
   readonly #reserve: Reserve;
+  readonly #identity: string | undefined;
   #log: number | undefined;
   #eachCommitSynced: boolean;
 
@@ -86,6 +100,7 @@ export class SqliteFile {
     makeFile(file);
     const database = new (loadSqlite().DatabaseSync)(file);
     this.#database = database;
+    this.#identity = identityOf(file);
     try {
       // Not by Node's own option for it, which older versions do not know.
       database.exec(`PRAGMA busy_timeout = ${BUSY_WAIT}`);
@@ -130,6 +145,7 @@ export class SqliteFile {
     events: PackedEvents,
     takes: readonly IdRange[],
   ): void {
+    if (identityOf(this.#settings.file) !== this.#identity) throw new FileGone(this.#settings.file);
     if (puts.length > 0) this.#checkRoom(events.bodies.length);
     try {
       this.#transaction(puts, events, takes);

@@ -123,8 +123,8 @@ export class SqliteStore implements EventStore {
       return await thread.ask(request, moved);
     } catch (error) {
       const explained = this.#explain(error);
-      if (isDamaged(error) && this.#thread === thread) {
-        // Opened again: that is when what can be read is put into a new file.
+      if (wantsOpening(error) && this.#thread === thread) {
+        // Opened again: that is when what can be read of a damaged file is put into a new one.
         this.#thread = this.#opening = undefined;
         await thread.close();
       }
@@ -162,7 +162,8 @@ export class SqliteStore implements EventStore {
     if (!(error instanceof SqliteError)) {
       return failure("FLUME_DATABASE_FAILED", { database, reason }, error);
     }
-    const { errcode = 0, refused, version = 0, unclear } = error.problem;
+    const { errcode = 0, refused, version = 0, unclear, gone } = error.problem;
+    if (gone) return failure("FLUME_DATABASE_CANNOT_OPEN", { database, reason }, error);
     if (refused === "in-use") return new HeadraceError("FLUME_DATABASE_IN_USE", { database, channel });
     if (refused === "newer") return new HeadraceError("FLUME_DATABASE_NEWER", { database, version });
     if (refused === "no-tables") return new HeadraceError("FLUME_DATABASE_NO_TABLES", { database, channel });
@@ -199,8 +200,9 @@ function failure(
   return new DeliveryError(code, { outcome: unclear ? "unknown" : "none", parameters, cause });
 }
 
-function isDamaged(error: unknown): boolean {
+function wantsOpening(error: unknown): boolean {
   if (!(error instanceof SqliteError)) return false;
+  if (error.problem.gone) return true;
   const code = (error.problem.errcode ?? 0) & 0xff;
   return code === CODES.corrupt || code === CODES.notADatabase;
 }

@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { ChannelLock } from "./channel-lock.js";
 import type { SqliteAnswer, SqliteAnswers, SqliteProblem, SqliteRequest, SqliteSettings } from "./protocol.js";
 import { finishSalvage, isDamage, salvage } from "./salvage.js";
-import { Refusal, SqliteFile, UnclearCommit } from "./sqlite-file.js";
+import { FileGone, Refusal, SqliteFile, UnclearCommit } from "./sqlite-file.js";
 
 const settings = workerData as SqliteSettings;
 const port = parentPort as MessagePort;
@@ -64,6 +64,7 @@ function answer(request: SqliteRequest): SqliteAnswers[keyof SqliteAnswers] {
     case "open":
       return open();
     case "write":
+      for (const lock of locks) lock.check();
       opened().write(request.puts, request.events, request.takes);
       return undefined;
     case "read":
@@ -88,6 +89,7 @@ function problemOf(error: unknown): SqliteProblem {
     message,
     // What the file system has against it, SQLite would call so.
     errcode: errcode ?? (syscall === undefined ? undefined : CANNOT_OPEN),
+    gone: error instanceof FileGone,
     refused: error instanceof Refusal ? error.why : undefined,
     version: error instanceof Refusal ? error.version : undefined,
     unclear: error instanceof UnclearCommit,

@@ -6,8 +6,8 @@
  *   put a n      about to put n events from a on       ok a n   answered
  *   take …       about to commit            done …      the commit was answered
  */
-import { writeSync } from "node:fs";
 import { NEVER } from "../../../../lib/engine/delivery.js";
+import { say } from "../../support/kill-life.js";
 import { events, numbersOf } from "../../support/work.js";
 import { MEMORY, openSpillable } from "./spillable.js";
 
@@ -16,18 +16,6 @@ const PUTTERS = 4;
 const MOST = MEMORY * 4;
 
 const [folder = "", firstText = "0"] = process.argv.slice(2);
-
-function say(line: string): void {
-  const text = Buffer.from(`${line}\n`);
-  for (let done = 0; done < text.length; ) {
-    try {
-      done += writeSync(1, text, done);
-    } catch (error) {
-      // A pipe that is full for a moment says so instead of waiting.
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-    }
-  }
-}
 
 async function main(): Promise<void> {
   const channel = await openSpillable(folder, { memoryCapacity: MEMORY, overflowCapacity: 20_000 });
