@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { userInfo } from "node:os";
 import { isDeliveryError } from "../../lib/engine/errors.js";
+import { joinBatches } from "../../lib/engine/batch.js";
 import { NEVER } from "../../lib/engine/delivery.js";
 import type { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
 import type { HdfsCluster } from "../counterparts/hdfs/cluster.js";
@@ -118,6 +119,25 @@ export function faultSuite(cluster: () => HdfsCluster): void {
       await sink.stop();
       await finishLeftovers("/faults/full");
       assert.equal(duplicatesIn(await linesBelow(client, "/faults/full"), 50), 0);
+    });
+
+    it("with room for one of two folders: what is written of a batch is not written again", async () => {
+      const path = "/faults/partly";
+      const { sink } = hdfsSink(cluster().urls, folder().path, { path: `${path}/%{kind}` });
+      await client.makeDirectories(`${path}/full`);
+      await setQuota(`${path}/full`, 1024);
+      await sink.start();
+      const of = (kind: string, first: number) => numbered(first, 10, { kind });
+      const batch = joinBatches([of("roomy", 0), of("full", 10), of("roomy", 20), of("full", 30)]);
+      await assert.rejects(
+        sink.write(batch, NEVER),
+        (error) => isDeliveryError(error) && error.code === "FLUME_HDFS_NO_ROOM" && error.outcome === "partial",
+      );
+      await setQuota(`${path}/full`, -1);
+      await sink.write(batch, NEVER);
+      await sink.stop();
+      await finishLeftovers(path);
+      assert.equal(duplicatesIn(await linesBelow(client, path), 40), 0);
     });
 
     it("through a name node that is gone for a while, its data node up", async () => {
