@@ -1,0 +1,105 @@
+import { strict as assert } from "node:assert";
+import type { ServerResponse } from "node:http";
+import { NEVER } from "../../lib/engine/delivery.js";
+import { useTempDir } from "../support/temp-dir.js";
+import { type Asked, FakeNode, json, remote } from "./support/fake-node.js";
+import { hdfsSink, numbered } from "./support/sinks.js";
+
+/** What becomes of an append whose answer is lost, on the far side. */
+interface Loss {
+  /** Bytes of it that are in the file. */
+  readonly kept: number;
+  /** Times that HDFS says no to TRUNCATE, since a data node still has the file open. */
+  readonly held?: number;
+}
+
+/** A name node and data node in one that holds one file, and loses answers to appends when told to. */
+class OneFile {
+  readonly node = new FakeNode();
+  content = "";
+  readonly operations: string[] = [];
+  readonly losses: Loss[] = [];
+  #held = 0;
+
+  constructor() {
+    this.node.answer = (asked, response) => this.#answer(asked, response);
+  }
+
+  #answer({ url, body }: Asked, response: ServerResponse): void {
+    const operation = url.searchParams.get("op") ?? "";
+    const uploads = operation === "CREATE" || operation === "APPEND";
+    if (uploads && !url.searchParams.has("data")) {
+      response.writeHead(307, { location: `${url.href}&data=true` }).end();
+      return;
+    }
+    this.operations.push(operation);
+    if (operation === "APPEND") this.#append(body, response);
+    else if (operation === "TRUNCATE") this.#truncate(Number(url.searchParams.get("newlength")), response);
+    else if (operation === "CREATE") {
+      this.content = body;
+      response.writeHead(201).end();
+    } else if (operation === "GETFILESTATUS") {
+      json(response, 200, { FileStatus: { pathSuffix: "", type: "FILE", length: this.content.length } });
+    } else json(response, 200, { boolean: true });
+  }
+
+  #append(body: string, response: ServerResponse): void {
+    const loss = this.losses.shift();
+    this.content += body.slice(0, loss?.kept);
+    this.#held = loss?.held ?? 0;
+    if (loss) response.destroy();
+    else response.writeHead(200).end();
+  }
+
+  #truncate(length: number, response: ServerResponse): void {
+    if (this.#held-- > 0) {
+      json(response, 403, remote("AlreadyBeingCreatedException"));
+      return;
+    }
+    this.content = this.content.slice(0, length);
+    json(response, 200, { boolean: true });
+  }
+}
+
+describe("an append to HDFS whose answer is lost", () => {
+  const folder = useTempDir();
+  let file: OneFile;
+  beforeEach(async () => {
+    file = new OneFile();
+    await file.node.start();
+  });
+  afterEach(() => file.node.stop());
+
+  /** Two writes, of which the second loses answers. @returns the requests of the second */
+  const writeTwice = async (...losses: readonly Loss[]): Promise<readonly string[]> => {
+    const { sink } = hdfsSink([file.node.url], folder().path, { path: "/one" });
+    await sink.start();
+    await sink.write(numbered(0, 3), NEVER);
+    file.losses.push(...losses);
+    const before = file.operations.length;
+    await sink.write(numbered(3, 3), NEVER);
+    const asked = file.operations.slice(before);
+    assert.equal(file.content, "0\n1\n2\n3\n4\n5\n");
+    await sink.stop();
+    return asked;
+  };
+
+  it("is not sent again when all of it is there", async () => {
+    assert.deepEqual(await writeTwice({ kept: 6 }), ["APPEND", "GETFILESTATUS"]);
+  });
+
+  it("is sent again when nothing of it is there, once HDFS has said that nobody writes there any more", async () => {
+    const asked = await writeTwice({ kept: 0, held: 2 });
+    const look = ["GETFILESTATUS", "TRUNCATE"];
+    assert.deepEqual(asked, ["APPEND", ...look, ...look, ...look, "APPEND"]);
+  });
+
+  it("is cut off and sent again when a part of it is there, in the middle of a line", async () => {
+    assert.deepEqual(await writeTwice({ kept: 3 }), ["APPEND", "GETFILESTATUS", "TRUNCATE", "APPEND"]);
+  });
+
+  it("bears two losses in a row", async () => {
+    const look = ["APPEND", "GETFILESTATUS", "TRUNCATE"];
+    assert.deepEqual(await writeTwice({ kept: 5 }, { kept: 1 }), [...look, ...look, "APPEND"]);
+  });
+});
