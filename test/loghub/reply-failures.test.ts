@@ -22,7 +22,7 @@ describe("LogHub source, failures of replies", function () {
     ledger.write(1);
     await allOut();
     const began = service.calls("HeartBeat");
-    X, faults.readQuota());
+    const ofProject = service.inject({ on: "PullLogs", shard: 1, times: 1 }, faults.readQuota());
     await eventually(() => ofProject.hits === 1, { what: "refused pull" });
     const refusedAt: number[] = [];
     const when = () => refusedAt.push(performance.now()) > 0;
