@@ -110,6 +110,22 @@ for (const version of ["5", "4.1"] as const) {
       assert.equal(Object.keys(sinks["s"] ?? {}).length, 8);
     });
 
+    it("two messages of one event that fail at once, on a Catch path that makes new messages: both handled", async () => {
+      await oracle.deployPath("tw", [
+        javascript("n", "return [[msg, { payload: msg.payload }]];", [["b"]]),
+        javascript("b", `if (${bad}) throw new Error('always'); node.send(msg);`, [["s"]]),
+        catchAll("k", ["f"]),
+        javascript("f", "await new Promise((r) => setTimeout(r, 10)); return { payload: 'dead ' + msg.payload };", [
+          ["x"],
+        ]),
+        oracleSink("x"),
+      ]);
+      const { sinks, channels } = await run("tw");
+      assert.deepEqual(channels["tw"]?.rolledBack, []);
+      assert.deepEqual(sinks["x"], { "tw:1:1": 2 });
+      assert.equal(Object.keys(sinks["s"] ?? {}).length, 8);
+    });
+
     it("a Catch path that ends in a Debug node does not", async () => {
       await oracle.deployPath("f", [
         javascript("n", failsOnce(bad), [["s"]]),

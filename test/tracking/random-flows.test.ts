@@ -11,8 +11,11 @@ const SEED = process.env["HEADRACE_SEED"];
 const BATCHES = 20;
 const SIZE = 3;
 
-/** Seeds of flows that have found something. */
-const KEPT: readonly number[] = [];
+/** Seeds of flows that have found something; another generator makes other flows of them. */
+const KEPT: readonly number[] = [
+  // Two messages of one event failed at once, and their Catch path made new messages of them.
+  288_884_883,
+];
 
 for (const version of ["5", "4.1"] as const) {
   describe(`Tracked paths: flows made at random, Node-RED ${version}`, function () {

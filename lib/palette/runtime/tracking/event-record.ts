@@ -34,6 +34,8 @@ export class EventRecord {
   parents: readonly EventRecord[];
   /** For a message to a Catch node: the failure that is taken back if a Flume node accepts it. */
   readonly rescues: Failure | undefined;
+  /** Of a child: which of the parents its message belongs to is not known. */
+  doubtful = false;
   /** For an event: who is told, once, and which one it is there. */
   owner: EventOwner | undefined;
   readonly index: number;

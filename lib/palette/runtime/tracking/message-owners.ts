@@ -1,4 +1,5 @@
 import type { NodeMessage, RedNode } from "../node-red.js";
+import type { MessageDelivery } from "./delivery-book.js";
 import type { EventRecord } from "./event-record.js";
 import { guards } from "./guards.js";
 import type { HandlerNow } from "./handler-now.js";
@@ -19,38 +20,44 @@ export class MessageOwners {
     this.#late = late;
   }
 
-  /** By its token, else by its id. `at` has had the message that it was made of. */
-  of(message: NodeMessage, at?: NodeContact): EventRecord | undefined {
+  /** By its token, else by its id. */
+  of(message: NodeMessage): EventRecord | undefined {
     const token = tokenOn(message);
     const own = token === undefined ? undefined : this.#records.byNumber(token);
-    if (own) return own;
-    const byId = this.#records.byId(message._msgid);
-    if (!byId?.sharesId || !at) return byId;
-    for (const delivery of at.open) {
-      if (delivery.message._msgid === message._msgid && !delivery.record.over) return delivery.record;
-    }
-    return byId;
+    return own ?? this.#records.byId(message._msgid);
   }
 
   /** Of a message that this node sends now. In doubt it belongs to all that the node has begun with. */
   ofSent(message: NodeMessage, contact: NodeContact): EventRecord | undefined {
-    const known = this.of(message, contact);
-    if (known) return known;
+    const known = this.of(message);
+    if (known) return known.sharesId && tokenOn(message) !== known.number ? this.#sharing(message, contact) : known;
     if (this.#now.passesOnUntracked(contact.node, message)) return this.#untracked(message, contact.node);
-    const working = new Set<EventRecord>();
-    for (const { record, begun } of contact.open) if (begun && !record.over) working.add(record);
-    const [first] = working;
-    if (!first) return this.#untracked(message, contact.node);
-    if (working.size === 1 || !guards.childRecords) return first;
-    const child = this.#records.openChild([...working]);
-    this.#records.nameChild(child, message._msgid);
-    return child;
+    const working = begunWith(contact, () => true);
+    return working.length === 0 ? this.#untracked(message, contact.node) : this.#oneOf(working, message);
   }
 
   /** Of a message from a node that has never had one: its other half has, and they are in touch without a wire. */
   ofStray(message: NodeMessage, node: RedNode): EventRecord | undefined {
     if (this.#numberOn(message) === undefined) return undefined;
     return this.of(message) ?? this.#untracked(message, node);
+  }
+
+  /** Of a message whose id is that of several records: of an event, and of what a Catch node was sent for it. */
+  #sharing(message: NodeMessage, contact: NodeContact): EventRecord | undefined {
+    const working = begunWith(contact, (delivery) => delivery.message._msgid === message._msgid);
+    if (working.length === 0) return this.#records.byId(message._msgid);
+    // What a Function returns it sends in the turn in which it was called.
+    const running = [...(contact.timers?.running ?? [])].map(({ record }) => record);
+    const now = working.filter((record) => running.includes(record));
+    return this.#oneOf(now.length > 0 ? now : working, message);
+  }
+
+  #oneOf(records: readonly EventRecord[], message: NodeMessage): EventRecord | undefined {
+    if (records.length === 1 || !guards.childRecords) return records[0];
+    const child = this.#records.openChild(records);
+    child.doubtful = true;
+    this.#records.nameChild(child, message._msgid);
+    return child;
   }
 
   #untracked(message: NodeMessage, node: RedNode): undefined {
@@ -62,4 +69,13 @@ export class MessageOwners {
   #numberOn(message: NodeMessage): number | undefined {
     return tokenOn(message) ?? this.#records.numberIn(message._msgid);
   }
+}
+
+/** Records of what the handler of the node was called with and has not completed. */
+function begunWith(contact: NodeContact, wanted: (delivery: MessageDelivery) => boolean): readonly EventRecord[] {
+  const records = new Set<EventRecord>();
+  for (const delivery of contact.open) {
+    if (delivery.begun && !delivery.record.over && wanted(delivery)) records.add(delivery.record);
+  }
+  return [...records];
 }

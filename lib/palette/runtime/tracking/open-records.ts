@@ -148,10 +148,12 @@ export class OpenRecords {
     const [failure] = record.failures;
     const { owner, parents, index } = record;
     this.#forget(record);
+    // One of several messages was accepted: that says nothing of the others, unless all are the same event's.
+    const accepted = record.accepted && (!record.doubtful || rescueOneEvent(parents));
     for (const parent of parents) {
       if (failure) this.fail(parent, failure);
       else if (record.rescues && record.accepted) this.#takeBack(parent, record.rescues);
-      if (record.accepted) parent.accepted = true;
+      if (accepted) parent.accepted = true;
       this.release(parent);
     }
     record.parents = NO_PARENTS;
@@ -176,4 +178,9 @@ export class OpenRecords {
     const [oldest] = this.#aborted;
     this.#aborted.delete(oldest as number);
   }
+}
+
+function rescueOneEvent(records: readonly EventRecord[]): boolean {
+  const [first] = records;
+  return records.every(({ rescues, parents }) => rescues !== undefined && parents[0] === first?.parents[0]);
 }
