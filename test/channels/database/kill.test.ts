@@ -16,11 +16,11 @@ async function killed(place: string, kills: number): Promise<void> {
   const oracle = await killManyTimes(place, kills, [], randomFrom(seed), say, CHILD).catch((error: unknown) => {
     throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   });
-  assert.ok(oracle.puts > kills && oracle.takes > kills, `too little went on: ${oracle.puts}, ${oracle.takes}`);
+  assert.ok(oracle.puts > kills / 2 && oracle.takes > kills / 2, `too little went on: ${oracle.puts}, ${oracle.takes}`);
 }
 
 describe("database channel under SIGKILL", function () {
-  this.timeout(900_000);
+  this.timeout(300_000 + KILLS * 10_000);
   const dir = useTempDir();
 
   it(`${KILLS} times at random, on SQLite: nothing lost, nothing repeated, in order`, async () => {

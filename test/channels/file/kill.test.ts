@@ -7,7 +7,7 @@ import { randomFrom } from "./support/simulated-disk.js";
 const KILLS = Number(process.env["HEADRACE_KILLS"] ?? 200);
 
 describe("file channel under SIGKILL", function () {
-  this.timeout(900_000);
+  this.timeout(300_000 + KILLS * 5000);
   const dir = useTempDir();
 
   it(`${KILLS} times at random, and once at each named point: nothing lost, nothing repeated, in order`, async () => {
@@ -17,6 +17,9 @@ describe("file channel under SIGKILL", function () {
       throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     });
     assert.deepEqual([...oracle.points].sort(), [...POINTS].sort(), "points never passed");
-    assert.ok(oracle.puts > KILLS && oracle.takes > KILLS, `too little went on: ${oracle.puts}, ${oracle.takes}`);
+    assert.ok(
+      oracle.puts > KILLS / 2 && oracle.takes > KILLS / 2,
+      `too little went on: ${oracle.puts}, ${oracle.takes}`,
+    );
   });
 });

@@ -22,7 +22,9 @@ export const POINTS = [
 ] as const;
 
 /** How long a process is let live that does not pass its point. */
-const LONGEST_LIFE = 4000;
+const LONGEST_LIFE = 60_000;
+/** How long a process may take to open the channel and to get its first answers. */
+const LONGEST_WAIT = 60_000;
 
 /** Kills processes that use the channel in `folder`: so many at random moments, then one at each named point. */
 export async function killManyTimes(
@@ -36,25 +38,30 @@ export async function killManyTimes(
 ): Promise<KillOracle> {
   const oracle = new KillOracle();
   for (let i = 0; i < kills; i++) {
-    oracle.account(await live(child, folder, oracle.next, 5 + random() * 60));
+    const from = i % 4 === 0 ? "opened" : "answered";
+    oracle.account(await live(child, folder, oracle.next, 5 + random() * 60, from));
     if ((i + 1) % 100 === 0) say(`${i + 1} kills: ${oracle.puts} puts, ${oracle.takes} takes answered`);
   }
   for (const point of points) {
     // Recovery happens once in a life.
     const passing = point.startsWith("recovery") ? 1 : 1 + Math.floor(random() * 3);
-    oracle.account(await live(child, folder, oracle.next, LONGEST_LIFE, point, passing));
+    oracle.account(await live(child, folder, oracle.next, LONGEST_LIFE, "opened", point, passing));
   }
   // One more, which only has to show what is left.
   oracle.account(await live(child, folder, oracle.next, 50));
   return oracle;
 }
 
-/** What a process said in its life, which ends `milliseconds` after it has opened the channel, at the latest. */
+/**
+ * What a process said in its life, which ends `milliseconds` after it has opened the channel, or after it has got
+ * answers to a put and to a take: however slow the machine is, most lives are long enough for something to go on.
+ */
 function live(
   child: string,
   folder: string,
   first: number,
   milliseconds: number,
+  from: "opened" | "answered" = "opened",
   point = "",
   passing = 1,
 ): Promise<string> {
@@ -64,13 +71,17 @@ function live(
     });
     const output: Buffer[] = [];
     let timer: NodeJS.Timeout | undefined;
+    const awaited = new Set(from === "opened" ? [] : ["\nok ", "\ndone "]);
+    const longest = setTimeout(() => life.kill("SIGKILL"), LONGEST_WAIT);
     life.stdout.on("data", (data: Buffer) => {
       output.push(data);
-      timer ??= setTimeout(() => life.kill("SIGKILL"), milliseconds);
+      for (const word of awaited) if (data.includes(word)) awaited.delete(word);
+      if (awaited.size === 0) timer ??= setTimeout(() => life.kill("SIGKILL"), milliseconds);
     });
     life.on("error", reject);
     life.on("close", () => {
       clearTimeout(timer);
+      clearTimeout(longest);
       resolve(Buffer.concat(output).toString());
     });
   });
