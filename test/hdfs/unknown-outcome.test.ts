@@ -1,6 +1,9 @@
 import { strict as assert } from "node:assert";
 import type { ServerResponse } from "node:http";
+import { batchOf } from "../../lib/engine/batch.js";
 import { NEVER } from "../../lib/engine/delivery.js";
+import { isDeliveryError } from "../../lib/engine/errors.js";
+import { createEvent } from "../../lib/engine/event.js";
 import { useTempDir } from "../support/temp-dir.js";
 import { type Asked, FakeNode, json, remote } from "./support/fake-node.js";
 import { hdfsSink, numbered } from "./support/sinks.js";
@@ -96,6 +99,37 @@ describe("an append to HDFS whose answer is lost", () => {
 
   it("is cut off and sent again when a part of it is there, in the middle of a line", async () => {
     assert.deepEqual(await writeTwice({ kept: 3 }), ["APPEND", "GETFILESTATUS", "TRUNCATE", "APPEND"]);
+  });
+
+  it("goes into a new file when it cannot be found out, and does not wait for ever", async function () {
+    this.timeout(90_000);
+    const { sink } = hdfsSink([file.node.url], folder().path, { path: "/one" });
+    await sink.start();
+    await sink.write(numbered(0, 3), NEVER);
+    file.losses.push({ kept: 3, held: Number.POSITIVE_INFINITY });
+    const second = numbered(3, 3);
+    await assert.rejects(
+      sink.write(second, NEVER),
+      (error) => isDeliveryError(error) && error.code === "FLUME_HDFS_INTERRUPTED" && error.outcome === "unknown",
+    );
+    await sink.write(second, NEVER);
+    assert.equal(file.content, "3\n4\n5\n");
+    const creates = file.node.asked.filter(({ url }) => url.searchParams.get("op") === "CREATE");
+    assert.equal(new Set(creates.map(({ url }) => url.pathname)).size, 2);
+    await sink.stop();
+  });
+
+  it("holds no more than 32 MB: what is sent at once stays in memory until its answer comes", async () => {
+    const { sink } = hdfsSink([file.node.url], folder().path, { path: "/one" });
+    await sink.start();
+    const megabyte = Buffer.alloc(1024 * 1024, "x");
+    await sink.write(batchOf(Array.from({ length: 50 }, () => createEvent(megabyte))), NEVER);
+    const sizes = file.node.asked.flatMap(({ body }) => (body === "" ? [] : [body.length]));
+    assert.deepEqual(
+      sizes.map((size) => Math.floor(size / megabyte.length)),
+      [32, 18],
+    );
+    await sink.stop();
   });
 
   it("bears two losses in a row", async () => {
