@@ -13,7 +13,11 @@ import { checkCompression, COMPRESSION_NAMES } from "../../lib/protocols/kafka/r
 import { crc32c } from "../../lib/protocols/kafka/records/crc32c.js";
 import { murmur2, partitionOfKey } from "../../lib/protocols/kafka/records/murmur2.js";
 import { readRecordBatches } from "../../lib/protocols/kafka/records/read-record-batches.js";
-import { BODY_VALUE, RecordBatchWriter } from "../../lib/protocols/kafka/records/record-batch-writer.js";
+import {
+  BATCH_OVERHEAD,
+  BODY_VALUE,
+  RecordBatchWriter,
+} from "../../lib/protocols/kafka/records/record-batch-writer.js";
 
 const event = (body: string, headers: Record<string, string> = {}): FlumeEvent =>
   createEvent(Buffer.from(body), copyHeaders(headers));
@@ -100,6 +104,13 @@ describe("Kafka's records", () => {
       }
     });
   }
+
+  it("snappy stands in the framing of Java's streams, which every client reads", async () => {
+    const writer = new RecordBatchWriter(0);
+    writer.add(event("body"), BODY_VALUE, 0, undefined);
+    const bytes = await writer.finish("snappy");
+    assert.equal(bytes.toString("latin1", BATCH_OVERHEAD, BATCH_OVERHEAD + 8), "\u0082SNAPPY\0");
+  });
 
   it("bytes that are no records are refused, whatever they say of themselves", async () => {
     const writer = new RecordBatchWriter(0);

@@ -237,6 +237,10 @@ export class KafkaChannel implements Channel {
     const polled = await this.#consumer?.poll(max, this.#settings.pollTimeout, signal);
     counters.add("KafkaEventGetTimer", Math.round(performance.now() - begun));
     if (!polled) return undefined;
+    if (this.#malformed?.waits) {
+      polled.giveBack();
+      return undefined;
+    }
     const batch = await this.#events(polled, signal);
     if (batch.length === 0) {
       if (signal.aborted) polled.giveBack();
