@@ -78,7 +78,7 @@ const filled: FlowNode[] = [
 for (const version of editorVersions) {
   for (const scheme of schemes[version]) {
     describe(`editor ${version}, ${scheme}: palette and dialogs`, function () {
-      this.timeout(120_000);
+      this.timeout(180_000);
       let all: Declaration[];
       const nodeRed = useNodeRed(async () => {
         all = await declarations("node");

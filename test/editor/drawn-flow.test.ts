@@ -9,7 +9,7 @@ import { editorVersions } from "./components.js";
 
 for (const version of editorVersions) {
   describe(`editor ${version}: a flow drawn by hand`, function () {
-    this.timeout(90_000);
+    this.timeout(180_000);
     const nodeRed = useNodeRed({ version, flows: [{ id: "tab", type: "tab", label: "First flow" }] });
     const browser = useBrowser();
     let editor: Editor;

@@ -36,7 +36,7 @@ async function stored(editor: Editor, id: string): Promise<FlowNode> {
 
 for (const version of editorVersions) {
   describe(`editor ${version}: what is typed into a dialog`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const nodeRed = useNodeRed({ version, flows: flow });
     const browser = useBrowser();
     let editor: Editor;

@@ -22,7 +22,7 @@ const example = async (name: string): Promise<FlowNode[]> =>
   JSON.parse(await readFile(join(root, "examples", `${name}.json`), "utf8")) as FlowNode[];
 
 describe("editor: examples that need servers, as a person sets them up", function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   const kafka = useKafka();
   const nodeRed = useNodeRed({ flows: [{ id: "tab", type: "tab", label: "Empty" }] });
   const browser = useBrowser();

@@ -31,7 +31,7 @@ async function drawn(editor: Editor): Promise<Drawn[]> {
 const wiresIn = (flow: readonly FlowNode[]) => flow.flatMap(({ wires = [] }) => wires.flat()).length;
 
 describe("editor: examples as they are imported", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const nodeRed = useNodeRed({ flows: [{ id: "tab", type: "tab", label: "Empty" }] });
   const browser = useBrowser();
   let editor: Editor;

@@ -23,7 +23,7 @@ const flow: FlowNode[] = [
 
 for (const version of editorVersions) {
   describe(`editor ${version}: a node that is new`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const nodeRed = useNodeRed({ version, flows: flow });
     const browser = useBrowser();
     let editor: Editor;

@@ -39,7 +39,7 @@ const flow: FlowNode[] = [
 
 for (const version of editorVersions) {
   describe(`editor ${version}: the canvas tells what wires to ordinary nodes promise`, function () {
-    this.timeout(90_000);
+    this.timeout(180_000);
     const nodeRed = useNodeRed({ version, flows: placed(flow) });
     const browser = useBrowser();
 

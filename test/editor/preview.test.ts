@@ -37,7 +37,7 @@ const flow: FlowNode[] = [
 
 for (const version of editorVersions) {
   describe(`editor ${version}: the preview in a dialog`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const nodeRed = useNodeRed({ version, flows: flow });
     const browser = useBrowser();
 

@@ -35,7 +35,7 @@ const promised: Record<string, [string, string]> = {
 
 for (const version of editorVersions) {
   describe(`editor ${version}: what a channel promises, in its dialog`, function () {
-    this.timeout(90_000);
+    this.timeout(180_000);
     const nodeRed = useNodeRed({ version, flows: flow, env: { SYNC: "false" } });
     const browser = useBrowser();
 

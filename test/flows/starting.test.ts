@@ -8,7 +8,7 @@ import { useTempDir } from "../support/temp-dir.js";
 const EVENTS = 500;
 
 describe("a channel that starts late", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const temp = useTempDir();
 
   const ways: Record<string, (to: string[]) => FlowNode[]> = {

@@ -6,7 +6,7 @@ import { useNodeRed } from "../support/node-red.js";
 
 for (const version of ["5", "4.1"] as const) {
   describe(`harness: the editor of Node-RED ${version}`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const nodeRed = useNodeRed({
       version,
       palette: false,
