@@ -225,6 +225,40 @@ describe("LogHub client", function () {
     assert.ok(process.memoryUsage().arrayBuffers - before < 50_000_000);
   });
 
+  for (const compression of LOGHUB_COMPRESSIONS.filter((name) => name !== "zstd" || hasZstd)) {
+    it(`a reply that holds more or less than it says is none: ${compression}`, async () => {
+      const service = await start({ shards: 1 });
+      const store = open(service, { compression });
+      service.store().appendLogs({ logs: [{ time: 1, contents: [["k", "v".repeat(500)]] }] }, 0);
+      const cursor = await store.cursor(0, "begin", NEVER);
+      for (const difference of [-1, 1, 100]) {
+        service.inject(
+          { on: "PullLogs", times: 1 },
+          faults.rawSize((size) => size + difference),
+        );
+        await assert.rejects(
+          store.pull({ shard: 0, cursor, count: 1 }, NEVER),
+          failsWith("FLUME_LOGHUB_REPLY_BROKEN"),
+          String(difference),
+        );
+      }
+    });
+  }
+
+  it("a service that filters tells what it has read, not only what it sends", async () => {
+    const service = await start({ shards: 1 });
+    const store = open(service);
+    for (let i = 0; i < 5; i++) service.store().appendLogs({ logs: [{ time: 1, contents: [["k", String(i)]] }] }, 0);
+    service.filters.set("none", () => false);
+    const cursor = await store.cursor(0, "begin", NEVER);
+    for (const filter of [{ query: "none" }, { processor: "none" }]) {
+      const pulled = await store.pull({ shard: 0, cursor, count: 5, filter }, NEVER);
+      assert.deepEqual([pulled.groupCount, pulled.groups.length, pulled.rawCount], [0, 0, 5]);
+      assert.ok(pulled.rawBytes > 0);
+      assert.equal(pulled.next, await store.cursor(0, "end", NEVER));
+    }
+  });
+
   it("memory of a reply serves one other reply when it is given back, however often that is told", async () => {
     const service = await start({ shards: 1 });
     const store = open(service);
