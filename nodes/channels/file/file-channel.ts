@@ -72,8 +72,8 @@ export class FileChannel implements Channel {
   readonly #given: FileChannelSurroundings;
   #opened: Opened | undefined;
   #opening: Promise<void> | undefined;
-  /** Why it has closed by itself, until it is open again. */
-  #closedBy: HeadraceError | undefined;
+  /** Why it has closed by itself, and what it held then, until it is open again. */
+  #closedBy: { readonly why: HeadraceError; readonly held: number } | undefined;
   #reopening: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
   constructor(settings: FileChannelSettings, context: ComponentContext, given: FileChannelSurroundings = {}) {
@@ -90,7 +90,7 @@ export class FileChannel implements Channel {
   }
 
   get size(): number {
-    return this.#opened?.admission.events ?? 0;
+    return this.#opened?.admission.events ?? this.#closedBy?.held ?? 0;
   }
 
   async start(): Promise<void> {
@@ -100,9 +100,12 @@ export class FileChannel implements Channel {
   }
 
   async stop(): Promise<void> {
-    this.#reopening?.stop.abort();
-    await this.#reopening?.ended;
-    this.#reopening = undefined;
+    // It may have opened, and lost it once more, while it was waited for.
+    for (let reopening = this.#reopening; reopening; reopening = this.#reopening) {
+      this.#reopening = undefined;
+      reopening.stop.abort();
+      await reopening.ended;
+    }
     this.#closedBy = undefined;
     await this.#opening?.catch(() => undefined);
     const opened = this.#opened;
@@ -165,7 +168,7 @@ export class FileChannel implements Channel {
 
   get #open(): Opened {
     if (this.#opened) return this.#opened;
-    throw this.#closedBy ? asDeliveryError(this.#closedBy) : new DeliveryError("FLUME_STOPPED");
+    throw this.#closedBy ? asDeliveryError(this.#closedBy.why) : new DeliveryError("FLUME_STOPPED");
   }
 
   async #openNow(): Promise<void> {
@@ -221,7 +224,7 @@ export class FileChannel implements Channel {
   /** Another owns a directory now: what was known of it is worth nothing, and it is opened again as at a start. */
   #letGo(opened: Opened, why: HeadraceError): void {
     this.#opened = undefined;
-    this.#closedBy = why;
+    this.#closedBy = { why, held: opened.admission.events };
     this.#context.report(why);
     const stop = new AbortController();
     this.#reopening = { stop, ended: this.#reopen(opened, why, stop.signal) };

@@ -1,6 +1,6 @@
 /*
  * A channel on another machine, as far as its lock tells: DIRECTORY. Puts one event after the other, and says of each
- * "put NUMBER" or "refused CODE".
+ * "put NUMBER" or "refused CODE HELD".
  */
 import os from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   for (let number = 0; ; number++) {
     await put(channel, events(number, 1)).then(
       () => console.log(`put ${number}`),
-      (error: unknown) => console.log(`refused ${isHeadraceError(error) ? error.code : String(error)}`),
+      (error: unknown) => console.log(`refused ${isHeadraceError(error) ? error.code : String(error)} ${channel.size}`),
     );
     await sleep(5);
   }
