@@ -51,10 +51,13 @@ export function clientSuite(cluster: () => HdfsCluster): void {
     it("cuts a file back", async () => {
       await client.create("/client/long", bytes("0123456789"), { overwrite: false });
       await client.truncate("/client/long", 4);
-      await eventually(async () => {
-        await client.append("/client/long", bytes("x"));
-        return true;
-      });
+      await eventually(
+        async () => {
+          await client.append("/client/long", bytes("x"));
+          return true;
+        },
+        { within: 60_000 },
+      );
       assert.equal((await client.read("/client/long")).toString(), "0123x");
     });
 

@@ -17,7 +17,7 @@ const BATCHES = 30;
 /** The sink's process ends without a warning, with files open and requests under way. */
 export function crashSuite(cluster: () => HdfsCluster): void {
   describe("SIGKILL under load", function () {
-    this.timeout(60_000 + KILLS * 10_000);
+    this.timeout(180_000 + KILLS * 30_000);
     const folder = useTempDir();
 
     it(`${KILLS} times: every event that was acknowledged is there, files left open are finished`, async () => {

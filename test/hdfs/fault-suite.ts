@@ -21,7 +21,7 @@ import {
 
 export function faultSuite(cluster: () => HdfsCluster): void {
   describe("at least once", function () {
-    this.timeout(120_000);
+    this.timeout(400_000);
     const folder = useTempDir();
     let client: WebHdfsClient;
     let proxy: FaultProxy;
@@ -46,7 +46,7 @@ export function faultSuite(cluster: () => HdfsCluster): void {
 
     const more = (running: Load, batches: number) => {
       const from = running.accepted;
-      return eventually(() => running.accepted >= from + batches, { within: 60_000, what: "more accepted batches" });
+      return eventually(() => running.accepted >= from + batches, { within: 180_000, what: "more accepted batches" });
     };
 
     it("through cut uploads and lost answers: nothing missing, nothing broken, nothing twice", async () => {
@@ -147,7 +147,7 @@ export function faultSuite(cluster: () => HdfsCluster): void {
       const running = load(sink);
       await more(running, 30);
       await cluster().stopNameNode();
-      await eventually(() => running.rejected > 0, { within: 30_000, what: "rejection without a name node" });
+      await eventually(() => running.rejected > 0, { within: 120_000, what: "rejection without a name node" });
       await cluster().startNameNode();
       await more(running, 60);
       const count = await running.stop();
@@ -170,12 +170,12 @@ export function faultSuite(cluster: () => HdfsCluster): void {
       const running = load(sink);
       await more(running, 10);
       await cluster().stopDataNode();
-      await eventually(() => running.rejected > 0, { within: 30_000, what: "rejection while no data node runs" });
+      await eventually(() => running.rejected > 0, { within: 120_000, what: "rejection while no data node runs" });
       await cluster().startDataNode();
       await more(running, 10);
       const { rejected } = running;
       await cluster().kill();
-      await eventually(() => running.rejected > rejected, { within: 30_000, what: "rejection while nothing runs" });
+      await eventually(() => running.rejected > rejected, { within: 120_000, what: "rejection while nothing runs" });
       await cluster().restart();
       await more(running, 10);
       const count = await running.stop();

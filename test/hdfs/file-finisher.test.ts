@@ -12,7 +12,8 @@ import { hdfsClient } from "./support/sinks.js";
 
 const RECORD = { open: "/a/x.tmp", final: "/a/x", durable: 3, intended: 3 };
 
-describe("finishing files of HDFS", () => {
+describe("finishing files of HDFS", function () {
+  this.timeout(60_000);
   const folder = useTempDir();
   let nameNode: FakeNode;
   let renames = 0;

@@ -17,7 +17,7 @@ const EVENTS = 20_000;
 
 export function flowSuite(cluster: () => HdfsCluster): void {
   describe("in a real Node-RED", function () {
-    this.timeout(90_000);
+    this.timeout(240_000);
     let client: WebHdfsClient;
     before(() => (client = hdfsClient(cluster().urls)));
     after(() => client.close());
@@ -56,7 +56,7 @@ export function flowSuite(cluster: () => HdfsCluster): void {
         ];
         const nodeRed = await NodeRed.start({ flows, ...runtime });
         await eventually(async () => (await linesBelow(client, folder)).length >= EVENTS, {
-          within: 40_000,
+          within: 120_000,
           every: 300,
         });
         await nodeRed.stop();
@@ -99,7 +99,7 @@ export function flowSuite(cluster: () => HdfsCluster): void {
       const netcat = await tcpClient(port);
       assert.equal(await netcat.ask("to HDFS"), "OK");
       await netcat.end();
-      await eventually(async () => (await linesBelow(client, "/flume")).includes("to HDFS"), { within: 20_000 });
+      await eventually(async () => (await linesBelow(client, "/flume")).includes("to HDFS"), { within: 120_000 });
       const [file = ""] = await filesBelow(client, "/flume");
       assert.match(file, /^\/flume\/datetime=\d{6}\/hour=\d\d\/lines\.\d+\.log\.tmp$/);
       await nodeRed.stop();

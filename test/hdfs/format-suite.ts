@@ -85,7 +85,7 @@ export function formatSuite(cluster: () => HdfsCluster): void {
     };
 
     it("holds every event of every kind of file", async function () {
-      this.timeout(120_000);
+      this.timeout(300_000);
       const files = await Promise.all(kinds.map(({ name, settings }) => write(name, settings)));
       for (const [i, { name, extension }] of kinds.entries()) {
         assert.match(files[i] ?? "", new RegExp(`/FlumeData\\.\\d+${extension.replace(".", "\\.")}$`), name);
@@ -117,7 +117,7 @@ export function formatSuite(cluster: () => HdfsCluster): void {
     });
 
     it("holds an event larger than one of bzip2's blocks, in Avro and in a plain stream", async function () {
-      this.timeout(60_000);
+      this.timeout(240_000);
       const body = randomBytes(600_000).toString("hex");
       const batch = batchOf([createEvent(Buffer.from(body)), createEvent(Buffer.from("end"))]);
       const files: string[] = [];

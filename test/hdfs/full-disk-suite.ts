@@ -26,7 +26,7 @@ const BALLAST = 14 * MEGABYTE;
 /** A data node whose disk is really full: a small file system of its own. */
 export function fullDiskSuite(): void {
   describe("a full disk on the data node", function () {
-    this.timeout(240_000);
+    this.timeout(500_000);
     let folder: TempDir;
     let disk = "";
     let unmount: (() => Promise<void>) | undefined;
@@ -65,13 +65,16 @@ export function fullDiskSuite(): void {
       // Of a file that is begun the name node says so, of one that is open the data node.
       const codes = ["FLUME_HDFS_NO_ROOM", "FLUME_HDFS_NO_DATA_NODE"];
       const isFull = (error: unknown) => isDeliveryError(error) && codes.includes(error.code);
-      await eventually(() => running.failures.some(isFull), { within: 90_000, what: "error that names the full disk" });
+      await eventually(() => running.failures.some(isFull), {
+        within: 180_000,
+        what: "error that names the full disk",
+      });
       const { bavail, bsize } = await statfs(disk);
       assert.ok(bavail * bsize < 2 * MEGABYTE, `${bavail * bsize} bytes are free`);
       const { accepted, rejected } = running;
-      await eventually(() => running.rejected > rejected + 8, { within: 60_000, what: "more tries" });
+      await eventually(() => running.rejected > rejected + 8, { within: 180_000, what: "more tries" });
       await rm(join(disk, "ballast"));
-      await eventually(() => running.accepted > accepted + 100, { within: 60_000, what: "batches accepted again" });
+      await eventually(() => running.accepted > accepted + 100, { within: 180_000, what: "batches accepted again" });
       const count = await running.stop();
       await sink.stop();
       await finishLeftovers(urls, folder.path, "/full");

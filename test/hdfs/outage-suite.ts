@@ -45,7 +45,7 @@ export function outageSuite(cluster: () => HdfsCluster): void {
       const during = processMemory(nodeRed.pid)?.resident ?? 0;
       assert.ok(during - before <= MOST_MORE, `${before} bytes before the outage, ${during} at its end`);
       const saysSo = () => nodeRed.logs.some((line) => line.includes("HDFS does not answer at"));
-      await eventually(saysSo, { within: 30_000, what: "the reason in the log" });
+      await eventually(saysSo, { within: 120_000, what: "the reason in the log" });
       await cluster().restart();
       await eventually(async () => new Set(await written()).size >= EVENTS, {
         within: 400_000,

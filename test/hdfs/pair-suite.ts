@@ -9,7 +9,7 @@ import { finishLeftovers, hdfsClient, hdfsSink, linesBelow, numbered } from "./s
 /** Two name nodes of which one is active, and the change from one to the other. */
 export function pairSuite(): void {
   describe("a pair of name nodes", function () {
-    this.timeout(90_000);
+    this.timeout(400_000);
     const folder = useTempDir();
     let pair: HdfsCluster;
     before(async () => {
@@ -31,10 +31,10 @@ export function pairSuite(): void {
       await pair.failOver(1);
       // A file that is open goes on too: whoever becomes active knows it.
       const second = numbered(5, 5);
-      await eventually(() => sink.write(second, NEVER).then(() => true), { within: 30_000, every: 200 });
+      await eventually(() => sink.write(second, NEVER).then(() => true), { within: 120_000, every: 200 });
       await pair.failOver(0);
       const third = numbered(10, 5);
-      await eventually(() => sink.write(third, NEVER).then(() => true), { within: 30_000, every: 200 });
+      await eventually(() => sink.write(third, NEVER).then(() => true), { within: 120_000, every: 200 });
       await sink.stop();
       const client = hdfsClient(pair.urls);
       const lines = await linesBelow(client, "/pair");
@@ -53,11 +53,11 @@ export function pairSuite(): void {
       const changes = [1, 0, 1, 0] as const;
       for (const to of changes) {
         const { accepted } = running;
-        await eventually(() => running.accepted >= accepted + 40, { within: 60_000, what: "more accepted batches" });
+        await eventually(() => running.accepted >= accepted + 40, { within: 180_000, what: "more accepted batches" });
         await pair.failOver(to);
       }
       const { accepted } = running;
-      await eventually(() => running.accepted >= accepted + 40, { within: 60_000, what: "more accepted batches" });
+      await eventually(() => running.accepted >= accepted + 40, { within: 180_000, what: "more accepted batches" });
       const count = await running.stop();
       await sink.stop();
       await finishLeftovers(pair.urls, folder().path, path);

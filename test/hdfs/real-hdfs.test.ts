@@ -15,7 +15,7 @@ import { sinkSuite } from "./sink-suite.js";
 import { tlsSuite } from "./tls-suite.js";
 
 describe("against a real HDFS", function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let running: HdfsCluster;
 
   before("fetch and start HDFS", async function () {

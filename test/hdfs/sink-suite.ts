@@ -6,12 +6,14 @@ import { isDeliveryError } from "../../lib/engine/errors.js";
 import { copyHeaders, createEvent } from "../../lib/engine/event.js";
 import type { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
 import type { HdfsCluster } from "../counterparts/hdfs/cluster.js";
-import { eventually } from "../support/eventually.js";
+import { eventually as soon } from "../support/eventually.js";
 import { ManualClock } from "../support/manual-clock.js";
 import { useTempDir } from "../support/temp-dir.js";
 import { startFaultProxy } from "./support/fault-proxy.js";
 import { filesBelow, hdfsClient, hdfsSink, linesBelow, numbered } from "./support/sinks.js";
 
+/** HDFS cuts and finishes in its own time, and the machine may be busy. */
+const eventually = <T>(probe: () => T | Promise<T>) => soon(probe, { within: 60_000 });
 const texts = (first: number, end: number) => Array.from({ length: end - first }, (_, i) => String(first + i));
 const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 

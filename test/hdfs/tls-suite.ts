@@ -9,7 +9,7 @@ import { tlsFiles } from "../counterparts/hdfs/tls-files.js";
 /** An HDFS that speaks TLS only, name node and data node: dfs.http.policy is HTTPS_ONLY. */
 export function tlsSuite(): void {
   describe("over TLS", function () {
-    this.timeout(90_000);
+    this.timeout(240_000);
     let folder: TempDir;
     let ca = "";
     let cluster: HdfsCluster | undefined;

@@ -64,7 +64,8 @@ class OneFile {
   }
 }
 
-describe("an append to HDFS whose answer is lost", () => {
+describe("an append to HDFS whose answer is lost", function () {
+  this.timeout(90_000);
   const folder = useTempDir();
   let file: OneFile;
   beforeEach(async () => {
@@ -101,8 +102,7 @@ describe("an append to HDFS whose answer is lost", () => {
     assert.deepEqual(await writeTwice({ kept: 3 }), ["APPEND", "GETFILESTATUS", "TRUNCATE", "APPEND"]);
   });
 
-  it("goes into a new file when it cannot be found out, and does not wait for ever", async function () {
-    this.timeout(90_000);
+  it("goes into a new file when it cannot be found out, and does not wait for ever", async () => {
     const { sink } = hdfsSink([file.node.url], folder().path, { path: "/one" });
     await sink.start();
     await sink.write(numbered(0, 3), NEVER);

@@ -77,7 +77,7 @@ export async function finishLeftovers(
   const { sink } = hdfsSink(urls, storage, { path }, around);
   await sink.start();
   const areFinished = async () => (await filesBelow(client, path)).every((file) => !file.endsWith(".tmp"));
-  await eventually(areFinished, { within: 60_000, every: 200, what: "end of all files" });
+  await eventually(areFinished, { within: 180_000, every: 200, what: "end of all files" });
   await sink.stop();
   client.close();
 }
