@@ -241,6 +241,21 @@ for (const version of ["5", "4.1"] as const) {
       await eventually(() => oracle.nodeRed.logs.some((line) => /did not arrive within 1 s.*black hole/.test(line)));
     });
 
+    it("a part that fails while a Join keeps the others: at the time limit the event says what was wrong with the part", async () => {
+      await oracle.deployPath(
+        "pj",
+        [
+          core("split", "n", [["p"]], { splt: "-", spltType: "str", stream: false, property: "payload" }),
+          javascript("p", failsOnce("msg.payload === 'x'"), [["j"]]),
+          join({ mode: "auto" }, "j"),
+        ],
+        { settleWithin: 1 },
+      );
+      const from = oracle.nodeRed.logs.length;
+      await oracle.pass("pj", { batches: 1, size: 1, text: "{id}-x" });
+      await oracle.nodeRed.waitForLog(/test-oracle-channel:pj.*function could not handle.*once/, { from });
+    });
+
     it("a late send is counted, warned of once, and labels the path", async () => {
       await oracle.deployPath("l", [
         javascript(

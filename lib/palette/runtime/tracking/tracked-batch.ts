@@ -51,9 +51,11 @@ export class TrackedBatch implements EventOwner {
     this.#end(index, failure?.error);
   }
 
-  /** What is under way has failed; its records have been given up. */
+  /** What is under way has failed, with its own error where it has one; its records have been given up. */
   failUnderWay(error: HeadraceError): void {
-    for (const [index, record] of this.#records.entries()) if (record) this.settled(index, { error });
+    for (const [index, record] of this.#records.entries()) {
+      if (record) this.settled(index, record.failures[0] ?? { error });
+    }
   }
 
   /** Events from `index` on will not be handed over. */
