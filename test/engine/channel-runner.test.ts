@@ -215,4 +215,29 @@ describe("channel runner", () => {
     await runner.stop();
     assert.equal(three.mostCommitting, 3);
   });
+
+  it("connects again to a channel that has closed by itself, once that is open again", async function () {
+    this.timeout(60_000);
+    const sink = new TestInlet("sink");
+    const { channel, runner, wires, reports } = started();
+    const connect = channel.connect.bind(channel);
+    const refusals = [
+      new DeliveryError("FLUME_FILE_CHANNEL_IN_USE"),
+      new DeliveryError("FLUME_FILE_CHANNEL_LOCK_LOST"),
+    ];
+    channel.connect = (given) => {
+      const [refusal] = refusals.splice(0, 1);
+      if (refusal?.code === "FLUME_FILE_CHANNEL_IN_USE") throw refusal;
+      const consumer = connect(given);
+      return refusal ? { take: () => Promise.reject(refusal), close: () => consumer.close() } : consumer;
+    };
+    await put(channel, "1");
+    wires.wire(sink);
+    await eventually(() => sink.bodies.length === 1, { within: 40_000 });
+    assert.deepEqual(
+      reports.map((error) => isHeadraceError(error) && error.code),
+      ["FLUME_FILE_CHANNEL_IN_USE", "FLUME_FILE_CHANNEL_LOCK_LOST"],
+    );
+    await runner.stop();
+  });
 });
