@@ -5,8 +5,8 @@ import type { DeploymentType } from "../support/node-red.js";
 import { Oracle } from "./support/oracle.js";
 import { type Disturbances, Random, type RandomFlow, RandomFlowMaker } from "./support/random-flow.js";
 
-/** HEADRACE_SECONDS=600 for the long run, on each line; HEADRACE_SEED=… for one flow. */
-const SECONDS = Number(process.env["HEADRACE_SECONDS"] ?? 6);
+/** HEADRACE_SECONDS=600 for new flows, on each line, with deploys; HEADRACE_SEED=… for one flow. */
+const SECONDS = Number(process.env["HEADRACE_SECONDS"] ?? 0);
 const SEED = process.env["HEADRACE_SEED"];
 const BATCHES = 20;
 const SIZE = 3;
@@ -15,6 +15,8 @@ const SIZE = 3;
 const KEPT: readonly number[] = [
   // Two messages of one event failed at once, and their Catch path made new messages of them.
   288_884_883,
+  // Some of every kind.
+  ...Array.from({ length: 10 }, (_, i) => i + 1),
 ];
 
 for (const version of ["5", "4.1"] as const) {
@@ -33,11 +35,13 @@ for (const version of ["5", "4.1"] as const) {
 
     async function run(seed: number): Promise<void> {
       const random = new Random(seed);
-      const disturbances: Disturbances = { errors: random.chance(0.4), deploys: random.chance(0.4) };
+      const disturbances: Disturbances = { errors: random.chance(0.4), deploys: random.chance(0.4) && SECONDS > 0 };
       const flow = new RandomFlowMaker(random, `r${seed}`, disturbances).make();
       const from = oracle.nodeRed.logs.length;
       try {
         await pass(flow, random, disturbances);
+        // Without its Catch node for the time of a deploy, a part may fail while a Join keeps the others.
+        if (disturbances.deploys) return;
         const timeOut = oracle.nodeRed.logs.slice(from).find((line) => /did not arrive within/.test(line));
         assert.equal(timeOut, undefined, "something was stuck");
       } catch (error) {
@@ -77,7 +81,9 @@ for (const version of ["5", "4.1"] as const) {
           else assert.equal(found, times, `${event} at ${sink}`);
         }
       }
-      await oracle.idle();
+      // What other flows send may be under way all the time.
+      await oracle.nodeRed.deploy([tab(), ...flow.nodes.filter(({ type }) => type !== "inject")], "nodes");
+      await oracle.idle(20_000);
     }
 
     for (const seed of SEED === undefined ? KEPT : [Number(SEED)]) {
@@ -86,7 +92,7 @@ for (const version of ["5", "4.1"] as const) {
       });
     }
 
-    if (SEED === undefined) {
+    if (SEED === undefined && SECONDS > 0) {
       it(`new ones for ${SECONDS} s: all arrive where they should, nothing is committed before, nothing is stuck or kept`, async () => {
         const begun = Date.now();
         let flows = 0;
