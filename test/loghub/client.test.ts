@@ -294,6 +294,11 @@ describe("LogHub client", function () {
       }
     }
     assert.equal(warnings.length, 4);
+    // Those that were under way together are all sent again, and it is told once.
+    const store = open(service);
+    service.dateOffset = 20 * 60_000;
+    await Promise.all(Array.from({ length: 5 }, () => store.shards(NEVER)));
+    assert.equal(warnings.length, 5);
     for (const warning of warnings) assert.match(warning, /differ by 1[12]\d\d s.*\[FLUME_LOGHUB_CLOCK_SET\]/);
     // When the time is right as far as the reply tells, another attempt would be refused again.
     service.dateOffset = 0;

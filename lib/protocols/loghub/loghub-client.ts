@@ -43,10 +43,12 @@ export class LogHubClient {
     let setClock = false;
     let renewed = false;
     for (;;) {
+      const ahead = this.#ahead;
       const reply = await this.#send(operation, request, credentials, signal);
       if (reply.status === 200) return reply;
       const refusal = refusalOf(operation, reply.status, reply.body, header(reply, "x-log-requestid"));
-      if (refusal.code === "FLUME_LOGHUB_CLOCK" && !setClock && this.#setClock(reply)) {
+      // Another request may have set it while this one was under way.
+      if (refusal.code === "FLUME_LOGHUB_CLOCK" && !setClock && (this.#ahead !== ahead || this.#setClock(reply))) {
         setClock = true;
         continue;
       }
