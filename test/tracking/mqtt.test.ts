@@ -14,7 +14,7 @@ const EVENTS = BATCHES * SIZE;
 
 for (const version of ["5", "4.1"] as const) {
   describe(`Tracked paths to a real MQTT broker, Node-RED ${version}`, function () {
-    this.timeout(90_000);
+    this.timeout(180_000);
     let broker: ActiveMq;
     let oracle: Oracle;
 
@@ -65,7 +65,7 @@ for (const version of ["5", "4.1"] as const) {
       await oracle.nodeRed.deploy(flow(id, qos, settings));
       await oracle.forget();
       // A status may be that of the deploy before. What is published without a connection is lost (10-mqtt.js).
-      await oracle.nodeRed.waitForLog(/Connected to broker/, { from });
+      await oracle.nodeRed.waitForLog(/Connected to broker/, { from, within: 30_000 });
       await oracle.nodeRed.comms.waitForStatus("in", ({ fill }) => fill === "green");
     }
 
@@ -78,8 +78,8 @@ for (const version of ["5", "4.1"] as const) {
         await deploy(`q${qos}`, qos);
         await oracle.shows(`q${qos}`, / tracked$/);
         await oracle.feed(`q${qos}`, { batches: BATCHES, size: SIZE, drops: true });
-        await oracle.settled(`q${qos}`, BATCHES);
-        await eventually(async () => (await arrived()) === EVENTS);
+        await oracle.settled(`q${qos}`, BATCHES, 60_000);
+        await eventually(async () => (await arrived()) === EVENTS, { within: 60_000 });
         await oracle.idle();
       });
     }
@@ -87,7 +87,7 @@ for (const version of ["5", "4.1"] as const) {
     for (const qos of ["1", "2"]) {
       it(`quality of service ${qos}: nothing is committed while the broker does not answer`, async () => {
         await deploy(`f${qos}`, qos);
-        broker.freeze();
+        await broker.freeze();
         try {
           await oracle.feed(`f${qos}`, { batches: BATCHES, size: SIZE, drops: true });
           await sleep(1500);
@@ -95,8 +95,8 @@ for (const version of ["5", "4.1"] as const) {
         } finally {
           broker.thaw();
         }
-        await oracle.settled(`f${qos}`, BATCHES);
-        await eventually(async () => (await arrived()) === EVENTS);
+        await oracle.settled(`f${qos}`, BATCHES, 60_000);
+        await eventually(async () => (await arrived()) === EVENTS, { within: 60_000 });
         await oracle.idle();
       });
     }
@@ -111,7 +111,7 @@ for (const version of ["5", "4.1"] as const) {
       assert.equal(await committed("gone"), 0);
       await broker.start();
       await oracle.settled("gone", BATCHES, 60_000);
-      await eventually(async () => (await arrived()) === EVENTS);
+      await eventually(async () => (await arrived()) === EVENTS, { within: 60_000 });
       await oracle.idle();
     });
   });

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { onLeftover } from "../../support/cleanup";
 import { Lines } from "../../support/lines";
+import { eventually } from "../../support/eventually";
 import { freePort } from "../../support/ports";
 import { type TempDir, tempDir } from "../../support/temp-dir";
 import { MavenJars } from "../maven-jars";
@@ -79,8 +81,14 @@ export class ActiveMq {
   }
 
   /** Stops the process where it stands: connections stay open and nothing answers. */
-  freeze(): void {
+  async freeze(): Promise<void> {
+    const pid = this.#java?.pid;
+    if (pid === undefined) return;
     this.#java?.kill("SIGSTOP");
+    // On a busy machine its threads run on until one of them has had the signal.
+    await eventually(async () => /^State:\s+T/m.test(await readFile(`/proc/${pid}/status`, "utf8")), {
+      what: "stop of the broker",
+    });
   }
 
   thaw(): void {
