@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { mkdir, open, readdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import { NEVER } from "../../../lib/engine/delivery.js";
 import { eventually } from "../../support/eventually.js";
@@ -263,7 +263,8 @@ describe("database channel on SQLite", function () {
     assert.equal((await stat(dir().file(kept))).size % 4096, 0);
   });
 
-  it("starts anew beside a file that is no database at all", async () => {
+  it("starts anew when its file has become something that is no database at all, and keeps that", async () => {
+    await (await openDatabaseChannel(dir().path)).channel.stop();
     await writeFile(file(), Buffer.alloc(20_000, "no database "));
     const { channel, context } = await openDatabaseChannel(dir().path);
     assert.match(context.lines.join("\n"), /0 events could be read/);
@@ -271,6 +272,28 @@ describe("database channel on SQLite", function () {
     assert.deepEqual(await drain(channel), range(0, 5));
     await channel.stop();
     assert.ok((await readdir(dir().path)).some((name) => name.includes(".damaged-")));
+  });
+
+  it("refuses a file that was never a database of its own, and leaves no trace of itself there", async () => {
+    await writeFile(file(), "root:x:0:0:root:/root:/bin/bash\n".repeat(50));
+    const text = await readFile(file(), "utf8");
+    assert.equal(await refusal(openDatabaseChannel(dir().path)), "FLUME_DATABASE_FOREIGN");
+    assert.deepEqual(await readdir(dir().path), ["channel.db"]);
+    assert.equal(await readFile(file(), "utf8"), text);
+  });
+
+  it("mends no damaged database of somebody else", async () => {
+    const other = otherProgram(file());
+    other.exec("CREATE TABLE theirs (text)");
+    other.close();
+    const handle = await open(file(), "r+");
+    await handle.write(Buffer.alloc(4000, 0x5a), 0, 4000, 96);
+    await handle.close();
+    assert.equal(await refusal(openDatabaseChannel(dir().path)), "FLUME_DATABASE_FOREIGN");
+    assert.deepEqual(
+      (await readdir(dir().path)).filter((name) => name.includes("damaged")),
+      [],
+    );
   });
 
   it("finds damage while it reads: the file is salvaged then, and everything whole comes out", async () => {

@@ -45,7 +45,7 @@ export interface SqliteProblem {
   /** SQLite's extended result code. */
   readonly errcode: number | undefined;
   /** Why it was refused, where this thread knows better than SQLite. */
-  readonly refused?: "in-use" | "newer" | "no-tables" | undefined;
+  readonly refused?: "foreign" | "in-use" | "newer" | "no-tables" | undefined;
   readonly version?: number | undefined;
   /** A file was removed or replaced: it has to be opened again. */
   readonly gone?: boolean;

@@ -6,6 +6,8 @@ export const RESERVE_BYTES = 8 * 1024 * 1024;
 /** Milliseconds between attempts to get it back. */
 const AGAIN_AFTER = 1000;
 
+export const reserveOf = (file: string) => `${file}.reserve`;
+
 /**
  * A file that only takes up room. It is given away when the disk is full: what is taken must be written down, or
  * nothing would ever be free again.
@@ -16,7 +18,7 @@ export class Reserve {
   #lookAgain = 0;
 
   constructor(file: string) {
-    this.#path = `${file}.reserve`;
+    this.#path = reserveOf(file);
     this.#there = existsSync(this.#path);
   }
 

@@ -12,7 +12,7 @@ const BUSY_WAIT = 2000;
 
 /** Why the database is not used, where SQLite itself would not mind. */
 export class Refusal extends Error {
-  readonly why: "in-use" | "newer" | "no-tables";
+  readonly why: "foreign" | "in-use" | "newer" | "no-tables";
   readonly version: number | undefined;
 
   constructor(why: Refusal["why"], version?: number) {

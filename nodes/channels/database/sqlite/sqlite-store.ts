@@ -165,6 +165,7 @@ export class SqliteStore implements EventStore {
     const { errcode = 0, refused, version = 0, unclear, gone } = error.problem;
     if (gone) return failure("FLUME_DATABASE_CANNOT_OPEN", { database, reason }, error);
     if (refused === "in-use") return new HeadraceError("FLUME_DATABASE_IN_USE", { database, channel });
+    if (refused === "foreign") return new HeadraceError("FLUME_DATABASE_FOREIGN", { database });
     if (refused === "newer") return new HeadraceError("FLUME_DATABASE_NEWER", { database, version });
     if (refused === "no-tables") return new HeadraceError("FLUME_DATABASE_NO_TABLES", { database, channel });
     switch (errcode & 0xff) {

@@ -1,6 +1,8 @@
 /* The thread of one database channel: SQLite blocks, so nothing else may run where it does. */
+import { existsSync } from "node:fs";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { ChannelLock } from "./channel-lock.js";
+import { refuseForeign, refuseUnmarked } from "./foreign-file.js";
 import type { SqliteAnswer, SqliteAnswers, SqliteProblem, SqliteRequest, SqliteSettings } from "./protocol.js";
 import { finishSalvage, isDamage, salvage } from "./salvage.js";
 import { FileGone, Refusal, SqliteFile, UnclearCommit } from "./sqlite-file.js";
@@ -15,10 +17,13 @@ let file: SqliteFile | undefined;
 
 function open(): SqliteAnswers["open"] {
   close();
+  const lockOfAll = `${settings.file}.lock`;
+  // Before anything is made beside it. Where a lock is, a channel of this process may have the file open.
+  if (!existsSync(lockOfAll)) refuseForeign(settings.file);
   try {
     // Of this channel alone, and of all who use the file.
     locks.push(new ChannelLock(`${settings.file}.${settings.table}.lock`, "exclusive"));
-    locks.push(new ChannelLock(`${settings.file}.lock`, "shared"));
+    locks.push(new ChannelLock(lockOfAll, "shared"));
     finishSalvage(settings.file);
     try {
       file = new SqliteFile(settings);
@@ -40,6 +45,7 @@ function openDamaged(reason: string): SqliteAnswers["open"] {
   locks.pop()?.release();
   const all = new ChannelLock(`${settings.file}.lock`, "exclusive");
   try {
+    refuseUnmarked(settings.file);
     const salvaged = salvage(settings, reason);
     file = new SqliteFile(settings);
     return { ...file.held(), salvaged };
