@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onLeftover } from "./cleanup.js";
 import { Comms } from "./comms.js";
+import { eventually } from "./eventually.js";
 import { Lines } from "./lines.js";
 import { node20, node24, noNode20, root } from "./machine.js";
 import type { Probe, ProbeOptions, ProbeReply } from "./node-red-probe.js";
@@ -164,7 +165,8 @@ export class NodeRed {
     };
     try {
       await lines.find((line) => SETTLED.test(line), 0, startWithin, "start of the flows");
-      const comms = await Comms.open(`http://127.0.0.1:${port}`);
+      // The flows may have started before the server listens.
+      const comms = await eventually(() => Comms.open(`http://127.0.0.1:${port}`), { within: startWithin });
       return new NodeRed({ version, port, child, lines, comms, userDir, exited, release });
     } catch (error) {
       child.kill("SIGKILL");
