@@ -49,9 +49,9 @@ export function flumeTests(suite: () => SuiteKafka): void {
       "channel-from-flume",
       ...CODECS.map((codec) => `from-flume-${codec}`),
     ]) {
-      await suite().admin.createTopics({ topics: [{ topic }], waitForLeaders: true });
+      await suite().createTopic(topic);
     }
-    await suite().admin.createTopics({ topics: [{ topic: "shared", numPartitions: 2 }], waitForLeaders: true });
+    await suite().createTopic("shared", 2);
     agent = await startFlume({
       heap: "256m",
       logLevel: "warn",

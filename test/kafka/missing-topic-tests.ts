@@ -26,17 +26,6 @@ export function missingTopicTests(suite: () => SuiteKafka): void {
     await sink.stop();
   };
   const exists = async (topic: string): Promise<boolean> => (await suite().admin.listTopics()).includes(topic);
-  /** The library's own wait for leaders gives up at a broker that has not heard of the topic yet. */
-  const create = async (topic: string): Promise<void> => {
-    await suite().admin.createTopics({ waitForLeaders: false, topics: [{ topic }] });
-    await eventually(
-      async () => {
-        const { topics } = await suite().admin.fetchTopicMetadata({ topics: [topic] });
-        return topics[0]?.partitions.every(({ leader }) => leader >= 0);
-      },
-      { within: 30_000, what: `leaders of ${topic}` },
-    );
-  };
   const remove = async (topic: string): Promise<void> => {
     await suite().admin.deleteTopics({ topics: [topic] });
     await eventually(async () => !(await exists(topic)), { what: `end of ${topic}` });
@@ -64,7 +53,7 @@ export function missingTopicTests(suite: () => SuiteKafka): void {
     await write(topic, "second");
     await arrived(out, "second");
     await eventually(() => told(context, "comes-later"), { within: 20_000, what: "the missing topic, still" });
-    await create("comes-later");
+    await suite().createTopic("comes-later");
     await write("comes-later", "third");
     await arrived(out, "third");
     await eventually(() => context.reports.at(-1) === undefined, { within: 20_000, what: "the end of the trouble" });
@@ -78,7 +67,7 @@ export function missingTopicTests(suite: () => SuiteKafka): void {
 
   it("a topic that a pattern matched is deleted: the others go on, without a word", async () => {
     for (const topic of ["deleted-a", "deleted-b"]) {
-      await create(topic);
+      await suite().createTopic(topic);
       await write(topic, topic);
     }
     const context = suite().context();
@@ -125,7 +114,7 @@ export function missingTopicTests(suite: () => SuiteKafka): void {
     await sink.start();
     for (let i = 0; i < 3; i++) await sink.write(numberBatch(i, 1), NEVER);
     await remove(topic);
-    await create(topic);
+    await suite().createTopic(topic);
     // What asks for a partition of before is told so at once, and not tried for two minutes.
     for (let i = 10; i < 16; i++) {
       await eventually(

@@ -178,8 +178,7 @@ describe("Kafka: one broker that is held up, has no such topic, or is gone", fun
       await nodeRed.waitForLog(named, { within: 30_000 });
       await nodeRed.comms.waitForStatus(id, ({ fill }) => fill === "red", { within: 20_000 });
     }
-    const topics = [first, second].map((topic) => ({ topic, numPartitions: 2 }));
-    await suite().admin.createTopics({ topics, waitForLeaders: true });
+    for (const topic of [first, second]) await suite().createTopic(topic, 2);
     for (const path of [fromTopic, fromChannel]) {
       await eventually(async () => new Set(await linesIn(path)).size === total, {
         within: 40_000,

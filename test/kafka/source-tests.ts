@@ -229,7 +229,7 @@ export function sourceTests(suite: () => SuiteKafka): void {
   });
 
   it("reads topics by pattern, new ones too", async () => {
-    await suite().admin.createTopics({ topics: [{ topic: "pattern-a" }] });
+    await suite().createTopic("pattern-a");
     await write(suite(), "pattern-a", textBatch("1"));
     const source = kafkaSource(suite().context(), {
       topicsRegex: "pattern-[ab]",
@@ -238,7 +238,7 @@ export function sourceTests(suite: () => SuiteKafka): void {
     const out = new TestOutlet();
     await source.start(out);
     await eventually(() => out.events === 1, { within: 20_000 });
-    await suite().admin.createTopics({ topics: [{ topic: "pattern-b" }, { topic: "pattern-c" }] });
+    for (const topic of ["pattern-b", "pattern-c"]) await suite().createTopic(topic);
     await write(suite(), "pattern-c", textBatch("3"));
     await write(suite(), "pattern-b", textBatch("2"));
     await eventually(() => out.events === 2, { within: 20_000, what: "event of the new topic" });

@@ -14,6 +14,8 @@ export interface SuiteKafka {
   /** host:port, as the nodes under test connect: through the proxy, where there is one. */
   readonly brokers: string;
   readonly proxy: KafkaProxy | undefined;
+  /** Until each of its partitions has a leader. */
+  createTopic(topic: string, partitions?: number, config?: ITopicConfig["configEntries"]): Promise<void>;
   /** A topic of its own for each call, and its name. */
   topic(partitions?: number, config?: ITopicConfig["configEntries"]): Promise<string>;
   /** All records of a topic, as another client reads them. */
@@ -62,6 +64,18 @@ export async function startSuiteKafka({ proxied = false, ...options }: SuiteOpti
   const kafka = new Kafka({ brokers: cluster.plainBootstrap.split(","), logLevel: logLevel.NOTHING });
   const admin = kafka.admin({ retry: { retries: 10 } });
   await admin.connect();
+  const createTopic: SuiteKafka["createTopic"] = async (topic, numPartitions = 1, configEntries = []) => {
+    await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, configEntries }] });
+    // Of several brokers one may hear of it later than the others: the library gives up at once for that.
+    await eventually(
+      async () => {
+        const found = await admin.fetchTopicMetadata({ topics: [topic] });
+        const partitions = found.topics[0]?.partitions ?? [];
+        return partitions.length === numPartitions && partitions.every(({ leader }) => leader >= 0);
+      },
+      { within: 60_000, what: `leaders of ${topic}` },
+    );
+  };
   let topics = 0;
   return {
     cluster,
@@ -69,18 +83,10 @@ export async function startSuiteKafka({ proxied = false, ...options }: SuiteOpti
     proxy,
     kafka,
     admin,
-    async topic(numPartitions = 1, configEntries = []) {
+    createTopic,
+    async topic(numPartitions, configEntries) {
       const topic = `topic-${++topics}`;
-      await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, configEntries }] });
-      // Of several brokers one may hear of it later than the others: the library gives up at once for that.
-      await eventually(
-        async () => {
-          const found = await admin.fetchTopicMetadata({ topics: [topic] });
-          const partitions = found.topics[0]?.partitions ?? [];
-          return partitions.length === numPartitions && partitions.every(({ leader }) => leader >= 0);
-        },
-        { within: 30_000, what: `leaders of ${topic}` },
-      );
+      await createTopic(topic, numPartitions, configEntries);
       return topic;
     },
     read: (topic) => readTopic(kafka, admin, topic),
