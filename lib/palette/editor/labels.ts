@@ -22,7 +22,7 @@ export function nodeLabel(node: EditorNode): string {
 
 /** Its beginning and its end, which tell it from its like: `/flume/logs/d…/hour=%H`. */
 function shortened(value: string): string {
-  const characters = [...value];
+  const characters = Array.from(value);
   if (characters.length <= LONGEST_VALUE) return value;
   const half = (LONGEST_VALUE - 1) / 2;
   return `${characters.slice(0, Math.ceil(half)).join("")}…${characters.slice(-Math.floor(half)).join("")}`;
