@@ -1,3 +1,4 @@
+import { Bag } from "./bag.js";
 import { Backoff, sleep, within } from "./backoff.js";
 import type { Channel, Consumer, Inlet, Limits, Take } from "./contracts.js";
 import { commonLimits, Delivery, expandRoutes, type OnMiss, routesTo } from "./delivery.js";
@@ -88,7 +89,7 @@ export class ChannelRunner {
   }
 
   async #consume(leases: number, signal: AbortSignal): Promise<void> {
-    const underWay = new Set<Promise<void>>();
+    const underWay = new Bag<Promise<void>>();
     let consumer: Consumer | undefined;
     try {
       consumer = this.#channel.connect({ id: this.#id, maxLeases: leases });
@@ -109,7 +110,7 @@ export class ChannelRunner {
         const one: Promise<void> = this.#deliver(take, signal).finally(() => underWay.delete(one));
         underWay.add(one);
       }
-      await Promise.all(underWay);
+      await Promise.all(underWay.list());
     } catch (error) {
       this.#events.report(error);
       await sleep(LONGEST_WAIT, signal);

@@ -19,7 +19,7 @@ export class TrackedPaths {
   readonly #red: NodeRed;
   readonly #labels: PathLabels;
   /** Batches in the order of their hand-over. */
-  readonly #batches = new Map<TrackedInlet, Set<TrackedBatch>>();
+  readonly #batches = new Map<TrackedInlet, TrackedBatch[]>();
   #inlets: ReadonlySet<TrackedInlet> = new Set();
   #looking: NodeJS.Timeout | undefined;
   #missing: string | undefined;
@@ -74,19 +74,18 @@ export class TrackedPaths {
   }
 
   begin(inlet: TrackedInlet, batch: TrackedBatch): void {
-    let batches = this.#batches.get(inlet);
-    if (!batches) {
-      batches = new Set();
-      this.#batches.set(inlet, batches);
-    }
-    batches.add(batch);
+    const batches = this.#batches.get(inlet);
+    if (batches) batches.push(batch);
+    else this.#batches.set(inlet, [batch]);
     this.#looking ??= setInterval(() => this.#look(), LOOK_EVERY);
   }
 
   end(inlet: TrackedInlet, batch: TrackedBatch): void {
     const batches = this.#batches.get(inlet);
-    batches?.delete(batch);
-    if (batches?.size === 0) this.#batches.delete(inlet);
+    // Nearly always the first.
+    const index = batches?.indexOf(batch) ?? -1;
+    if (index >= 0) batches?.splice(index, 1);
+    if (batches?.length === 0) this.#batches.delete(inlet);
     if (this.#batches.size > 0) return;
     clearInterval(this.#looking);
     this.#looking = undefined;
@@ -126,10 +125,7 @@ export class TrackedPaths {
 
   #giveUpAll(): void {
     for (const inlet of this.#inlets) inlet.refuseWaiting();
-    this.#giveUp(
-      [...this.#batches.values()].flatMap((batches) => [...batches]),
-      new HeadraceError("FLUME_STOPPED"),
-    );
+    this.#giveUp([...this.#batches.values()].flat(), new HeadraceError("FLUME_STOPPED"));
   }
 
   #giveUp(batches: readonly TrackedBatch[], error: HeadraceError): void {
