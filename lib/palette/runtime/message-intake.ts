@@ -14,10 +14,16 @@ const MOST_BYTES = 16 * 1024 * 1024;
 /** Messages that arrive in one turn travel as one batch of at most this many. */
 const MOST_IN_BATCH = 1000;
 
-interface Waiting {
+class Waiting {
   readonly event: FlumeEvent;
   readonly bytes: number;
   readonly done: DoneFunction;
+
+  constructor(event: FlumeEvent, bytes: number, done: DoneFunction) {
+    this.event = event;
+    this.bytes = bytes;
+    this.done = done;
+  }
 }
 
 /** Why a message was not accepted, by its place in the batch. */
@@ -62,7 +68,7 @@ export class MessageIntake {
       }
       const event = eventOf(message);
       const bytes = eventBytes(event);
-      this.#waiting.push({ event, bytes, done });
+      this.#waiting.push(new Waiting(event, bytes, done));
       this.#bytes += bytes;
     } catch (error) {
       done(this.#error(error));

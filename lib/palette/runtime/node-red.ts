@@ -47,7 +47,7 @@ export interface RedNode {
 export interface SendEvent {
   msg: NodeMessage;
   source: { id: string; node: RedNode; port: number };
-  destination: { id: string; node?: RedNode };
+  destination: { id: string; node?: RedNode | undefined };
   cloneMessage: boolean;
 }
 

@@ -5,7 +5,7 @@ import { NumberedTable } from "./numbered-table.js";
 import type { OpenRecords } from "./open-records.js";
 
 /** A message at a node, from its routing until the node has completed it. Holds its record open. */
-export interface MessageDelivery {
+export class MessageDelivery {
   readonly number: number;
   readonly record: EventRecord;
   readonly message: NodeMessage;
@@ -15,13 +15,28 @@ export interface MessageDelivery {
   /** The same message object at another node, from before. */
   before: MessageDelivery | undefined;
   /** The handler of the node has been called with it. */
-  begun: boolean;
+  begun = false;
   /** The same object may be at the same node more than once. */
-  visits: number;
+  visits = 1;
   /** `done()` came; what is left are timers of a Function. */
-  completed: boolean;
+  completed = false;
   /** Timers that a Function has set while it worked on this. */
-  timers: number;
+  timers = 0;
+
+  constructor(
+    number: number,
+    record: EventRecord,
+    message: NodeMessage,
+    contact: NodeContact,
+    before: MessageDelivery | undefined,
+  ) {
+    this.number = number;
+    this.record = record;
+    this.message = message;
+    this.contact = contact;
+    this.place = contact.open.length;
+    this.before = before;
+  }
 }
 
 /**
@@ -66,18 +81,8 @@ export class DeliveryBook {
       known.visits = 1;
       this.end(known);
     }
-    const delivery: MessageDelivery = {
-      number: this.#deliveries.nextNumber(),
-      record,
-      message,
-      contact,
-      place: contact.open.length,
-      before: this.#latestOf(message),
-      begun: false,
-      visits: 1,
-      completed: false,
-      timers: 0,
-    };
+    const number = this.#deliveries.nextNumber();
+    const delivery = new MessageDelivery(number, record, message, contact, this.#latestOf(message));
     this.#deliveries.add(delivery);
     contact.open.push(delivery);
     this.#setLatest(message, delivery);

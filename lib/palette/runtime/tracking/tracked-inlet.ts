@@ -6,6 +6,7 @@ import { nextLoopTurn } from "../../../engine/turn.js";
 import { messageOf } from "../event-message.js";
 import type { RedNode } from "../node-red.js";
 import type { HandOver } from "../ordinary-inlet.js";
+import { FirstSend } from "./first-send.js";
 import { PathRoom } from "./path-room.js";
 import { TrackedBatch } from "./tracked-batch.js";
 import type { TrackedPaths } from "./tracked-paths.js";
@@ -119,12 +120,8 @@ export class TrackedInlet implements Inlet {
       }
       const record = tracker.openEvent(tracked, i);
       tracked.begin(record);
-      tracker.handOver(record, {
-        msg: messageOf(batch.at(i), payload, tracker.idOf(record)),
-        source: { id: node.id, node, port },
-        destination: { id: this.#target.id },
-        cloneMessage: false,
-      });
+      const message = messageOf(batch.at(i), payload, tracker.idOf(record));
+      tracker.handOver(record, new FirstSend(message, node, port, this.#target.id));
     }
   }
 
