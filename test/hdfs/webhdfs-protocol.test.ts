@@ -2,7 +2,7 @@ import { contentOf } from "../../lib/engine/content.js";
 import { strict as assert } from "node:assert";
 import { setImmediate as turn } from "node:timers/promises";
 import { HeadraceError } from "../../lib/engine/errors.js";
-import { isHdfsError } from "../../lib/protocols/webhdfs/hdfs-error.js";
+import { isHdfsError, isTaken } from "../../lib/protocols/webhdfs/hdfs-error.js";
 import { KerberosLogin, type KerberosPackage } from "../../lib/protocols/webhdfs/kerberos-login.js";
 import { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
 import { type WebHdfsSettings, webHdfsSettings } from "../../lib/protocols/webhdfs/webhdfs-settings.js";
@@ -105,6 +105,30 @@ describe("WebHDFS on the wire", () => {
       none.create("/a", contentOf([Buffer.from("x")]), { overwrite: false }),
       (error) => isHdfsError(error) && error.code === "FLUME_HDFS_STANDBY" && error.outcome === "none",
     );
+  });
+
+  it("does not take for another's what its own first try made before the name nodes changed over", async () => {
+    const found = { FileStatus: { ...STATUS.FileStatus, length: 0 } };
+    const dataNode = await fake(({ url }, response) => {
+      const first = url.searchParams.get("of") === "first";
+      json(response, 403, remote(first ? "StandbyException" : "AlreadyBeingCreatedException"));
+    });
+    const named = (of: string) =>
+      fake(({ method }, answer) => {
+        if (method === "GET") json(answer, 200, found);
+        else answer.writeHead(307, { location: `${dataNode.url}/x?of=${of}` }).end();
+      });
+    const [first, second] = [await named("first"), await named("second")];
+    const create = (urls: string[], options: { overwrite: boolean; again?: boolean }) =>
+      clientOf(urls).create("/a", contentOf([Buffer.from("x")]), options);
+    const outcome = (expected: string, taken: boolean) => (error: unknown) =>
+      isHdfsError(error) && error.outcome === expected && isTaken(error) === taken;
+    await assert.rejects(create([first.url, second.url], { overwrite: false }), outcome("unknown", false));
+    await assert.rejects(create([second.url], { overwrite: false, again: true }), outcome("unknown", false));
+    // Nobody has changed over, or there is something in it: it is another's.
+    await assert.rejects(create([second.url], { overwrite: false }), outcome("none", true));
+    found.FileStatus.length = 3;
+    await assert.rejects(create([first.url, second.url], { overwrite: false }), outcome("none", true));
   });
 
   it("does not ask another name node for a change that may have been made", async () => {

@@ -108,3 +108,14 @@ export function refusal(operation: string, path: string, { status, statusText, b
   }
   return make("FLUME_HDFS_REFUSED");
 }
+
+/** With `overwrite=false` HDFS says so in three ways, by whether the other file is open, closed or being recovered. */
+export function isTaken(error: unknown): boolean {
+  if (!isHdfsError(error)) return false;
+  const { exception } = error;
+  return (
+    exception === "FileAlreadyExistsException" ||
+    exception === "AlreadyBeingCreatedException" ||
+    exception === "RecoveryInProgressException"
+  );
+}

@@ -1,6 +1,6 @@
 import type { Content } from "../../engine/content.js";
 import { isHeadraceError, reasonOf } from "../../engine/errors.js";
-import { asksForAnother, HdfsError, isHdfsError, refusal, remoteExceptionOf } from "./hdfs-error.js";
+import { asksForAnother, HdfsError, isHdfsError, isTaken, refusal, remoteExceptionOf } from "./hdfs-error.js";
 import { urlPath } from "./hdfs-path.js";
 import { parsedUrl } from "./parsed-url.js";
 import { HttpExchange, NoReply, type Question, type Reply } from "./http-exchange.js";
@@ -43,9 +43,16 @@ export class WebHdfsClient {
     this.#kerberos = login.kind === "kerberos" ? (kerberos ?? new KerberosLogin(login)) : undefined;
   }
 
-  /** Makes a file with these bytes, and its folders. Rejects with the exception FileAlreadyExistsException unless `overwrite`. */
-  async create(path: string, body: Content, { overwrite }: { overwrite: boolean }): Promise<void> {
-    await this.#upload("CREATE", "PUT", path, { overwrite, createparent: true }, body, 201);
+  /**
+   * Makes a file with these bytes, and its folders. Rejects with the exception FileAlreadyExistsException unless `overwrite`.
+   * `again`: an earlier try has met FLUME_HDFS_STANDBY, and may have made the file, empty.
+   */
+  async create(
+    path: string,
+    body: Content,
+    { overwrite, again = false }: { readonly overwrite: boolean; readonly again?: boolean },
+  ): Promise<void> {
+    await this.#upload("CREATE", "PUT", path, { overwrite, createparent: true }, body, 201, again);
   }
 
   /** Not idempotent: after an unknown outcome, look at the length before trying again. */
@@ -118,6 +125,7 @@ export class WebHdfsClient {
     query: Query,
     body: Content,
     success: number,
+    again = false,
   ): Promise<void> {
     const { timeout } = this.#settings;
     const unreachable: string[] = [];
@@ -137,6 +145,8 @@ export class WebHdfsClient {
           this.#leave(sender);
           if (++standbys < this.#settings.urls.length) continue;
         }
+        if ((again || standbys > 0) && isTaken(error) && (await this.status(path))?.length === 0)
+          throw perhapsOurs(error);
         // Nothing has been sent: the name node does not yet know that this data node is gone.
         const notSent = isHdfsError(error) && error.code === "FLUME_HDFS_UNREACHABLE";
         if (!notSent || unreachable.length + 1 >= MOST_DATA_NODES || unreachable.includes(url.host)) throw error;
@@ -262,6 +272,15 @@ export class WebHdfsClient {
       throw unanswered(error, question, operation, path);
     }
   }
+}
+
+/**
+ * In a change-over a name node may have made the file and then, no longer the active one, refused the block for it. The
+ * second try finds it, empty: as good as certainly it is what the first one has made.
+ */
+function perhapsOurs(error: unknown): HdfsError {
+  const { code, parameters } = error as HdfsError;
+  return new HdfsError(code, { outcome: "unknown", parameters, cause: error });
 }
 
 function unanswered(error: unknown, { url, timeout }: Question, operation: string, path: string): HdfsError {

@@ -3,7 +3,7 @@ import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { Content } from "../../../lib/engine/content.js";
 import { asDeliveryError, DeliveryError } from "../../../lib/engine/errors.js";
 import type { FileBody } from "../../../lib/formats/file-format.js";
-import { type HdfsError, isHdfsError } from "../../../lib/protocols/webhdfs/hdfs-error.js";
+import { isHdfsError, isTaken } from "../../../lib/protocols/webhdfs/hdfs-error.js";
 import type { WebHdfsClient } from "../../../lib/protocols/webhdfs/webhdfs-client.js";
 import type { NamedFile } from "./file-names.js";
 import { isBeingWritten } from "./file-finisher.js";
@@ -45,6 +45,8 @@ export class HdfsFile {
   #intended = 0;
   /** A create of this name may have been carried out, so what is there is ours. */
   #ours = false;
+  /** A create met a name node that was no longer the active one, or not yet. */
+  #metStandby = false;
   #broken = false;
   events = 0;
   bodyBytes = 0;
@@ -103,11 +105,12 @@ export class HdfsFile {
     }
     const overwrite = this.#ours;
     try {
-      await slots.run(() => client.create(path, piece, { overwrite }));
+      await slots.run(() => client.create(path, piece, { overwrite, again: this.#metStandby }));
       this.#ours = true;
     } catch (error) {
       const hdfs = isHdfsError(error) ? error : undefined;
-      if (!overwrite && hdfs && isTaken(hdfs)) throw new NameTaken(path);
+      if (!overwrite && isTaken(error)) throw new NameTaken(path);
+      if (hdfs?.code === "FLUME_HDFS_STANDBY") this.#metStandby = true;
       if (hdfs?.outcome !== "none") this.#ours = true;
       throw error;
     }
@@ -152,15 +155,6 @@ export class HdfsFile {
     // Also where the length is as before: HDFS refuses while the data node has the file open.
     return (await slots.run(() => client.truncate(path, this.#length))) ? false : undefined;
   }
-}
-
-/** With `overwrite=false` HDFS says so in three ways, by whether the other file is open, closed or being recovered. */
-function isTaken({ exception }: HdfsError): boolean {
-  return (
-    exception === "FileAlreadyExistsException" ||
-    exception === "AlreadyBeingCreatedException" ||
-    exception === "RecoveryInProgressException"
-  );
 }
 
 /** "All datanodes … are bad. Aborting...": those that have the file's last block do not take more of it. */
