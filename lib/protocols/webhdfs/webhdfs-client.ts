@@ -145,8 +145,8 @@ export class WebHdfsClient {
           this.#leave(sender);
           if (++standbys < this.#settings.urls.length) continue;
         }
-        if ((again || standbys > 0) && isTaken(error) && (await this.status(path))?.length === 0)
-          throw perhapsOurs(error);
+        const perhapsMade = operation === "CREATE" && (again || standbys > 0);
+        if (perhapsMade && isTaken(error) && (await this.status(path))?.length === 0) throw perhapsOurs(error);
         // Nothing has been sent: the name node does not yet know that this data node is gone.
         const notSent = isHdfsError(error) && error.code === "FLUME_HDFS_UNREACHABLE";
         if (!notSent || unreachable.length + 1 >= MOST_DATA_NODES || unreachable.includes(url.host)) throw error;
