@@ -1,10 +1,9 @@
 import { strict as assert } from "node:assert";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { memory, netcat, nullSink, tab } from "../support/flow-nodes.js";
 import { root } from "../support/machine.js";
 import { listenerPort } from "../support/ports.js";
-import { useTempDir } from "../support/temp-dir.js";
 import { type FlowNode, placed, useNodeRed } from "../support/node-red.js";
 
 const folder = join(root, "examples");
@@ -12,7 +11,6 @@ const examples = readdirSync(folder).filter((name) => name.endsWith(".json"));
 
 describe("flows as JSON", () => {
   const nodeRed = useNodeRed();
-  const temp = useTempDir();
 
   it("come back from a deploy as they were sent, and stand in the file like that", async () => {
     const flows = placed([
@@ -32,10 +30,13 @@ describe("flows as JSON", () => {
     it(`example "${name}": known types only, a comment that explains, deploys, comes back unchanged`, async () => {
       assert.match(name, /^\d\d - .+\.json$/);
       const flows = JSON.parse(readFileSync(join(folder, name), "utf8")) as FlowNode[];
-      // What an example names may be in use, or somebody's, on the machine that runs this test.
+      // What an example names may be in use, or somebody's, on the machine that runs this test. Its sinks write on
+      // until the next deploy, so their folder stays as long as this Node-RED.
+      const files = join(nodeRed().userDir, "files");
+      mkdirSync(files, { recursive: true });
       for (const node of flows) {
         if (typeof node["port"] === "number") node["port"] = await listenerPort();
-        if (node["directory"] !== undefined) node["directory"] = temp().path;
+        if (node["directory"] !== undefined) node["directory"] = files;
       }
       assert.ok(flows.some(({ type, name: title }) => type === "comment" && title));
       const from = nodeRed().logs.length;

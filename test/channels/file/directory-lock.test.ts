@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { lockDirectory } from "../../../nodes/channels/file/directory-lock.js";
@@ -146,7 +146,8 @@ describe("a lock that goes away while its owner runs", function () {
   it("a directory that was removed: puts are refused before it is noticed that nobody would find them", async () => {
     const { channel, context } = await openChannel(dir().path);
     await put(channel, events(0, 10));
-    await rm(dir().file("data"), { recursive: true });
+    // Away at one stroke: while it is emptied file by file, its owner would still make new ones in it.
+    await rename(dir().file("data"), dir().file("removed"));
     await eventually(() => context.reports.length > 0, { within: 20_000, what: "that it is noticed" });
     await eventually(() => context.reports.at(-1) === undefined, { within: 20_000, what: "that it goes on" });
     await put(channel, events(10, 10));
