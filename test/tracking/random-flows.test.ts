@@ -2,14 +2,15 @@ import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
 import { tab } from "../support/flow-nodes.js";
 import type { DeploymentType } from "../support/node-red.js";
+import { EVENTS_OF_A_BATCH } from "./support/arrivals.js";
 import { Oracle } from "./support/oracle.js";
-import { type Disturbances, Random, type RandomFlow, RandomFlowMaker } from "./support/random-flow.js";
+import { Random } from "./support/random.js";
+import { type Disturbances, type RandomFlow, RandomFlowMaker } from "./support/random-flow.js";
 
 /** HEADRACE_SECONDS=600 for new flows, on each line, with deploys; HEADRACE_SEED=… for one flow. */
 const SECONDS = Number(process.env["HEADRACE_SECONDS"] ?? 0);
 const SEED = process.env["HEADRACE_SEED"];
 const BATCHES = 20;
-const SIZE = 3;
 
 /** Seeds of flows that have found something; another generator makes other flows of them. */
 const KEPT: readonly number[] = [
@@ -61,7 +62,8 @@ for (const version of ["5", "4.1"] as const) {
       await oracle.nodeRed.deploy([tab(), ...flow.nodes]);
       await oracle.forget();
       const expected = expectedOf(flow);
-      for (const channel of flow.channels) await oracle.feed(channel, { batches: BATCHES, size: SIZE, expected });
+      const feed = { batches: BATCHES, size: EVENTS_OF_A_BATCH, expected };
+      for (const channel of flow.channels) await oracle.feed(channel, feed);
       for (let left = deploys ? 1 + random.below(2) : 0; left > 0; left--) {
         await sleep(random.below(80));
         const type = random.pick<DeploymentType>(["nodes", "nodes", "flows", "full"]);
@@ -111,7 +113,7 @@ function expectedOf(flow: RandomFlow): Record<string, Readonly<Record<string, nu
   const expected: Record<string, Readonly<Record<string, number>>> = {};
   for (const channel of flow.channels) {
     for (let batch = 0; batch < BATCHES; batch++) {
-      for (let i = 0; i < SIZE; i++) {
+      for (let i = 0; i < EVENTS_OF_A_BATCH; i++) {
         const event = `${channel}:${batch}:${i}`;
         expected[event] = flow.arrivals(event);
       }

@@ -1,19 +1,10 @@
 import { catchAll } from "../../support/flow-nodes.js";
 import type { FlowNode } from "../../support/node-red.js";
-import { batch, change, delay, javascript, join, route, rule, split } from "./core-nodes.js";
+import { type Arrivals, type Entry, EVENTS_OF_A_BATCH, mostArrivals, multiplied, sum, takesAll } from "./arrivals.js";
+import { change, delay, javascript, join, route, rule, split } from "./core-nodes.js";
 import { core, oracleChannel, oracleSink } from "./oracle.js";
-
-/** How often an event arrives, by the sink. */
-type Arrivals = Readonly<Record<string, number>>;
-
-/** Something that messages can be sent to. */
-interface Entry {
-  readonly id: string;
-  /** Whether its decisions depend on the payload, which then must be that of one event. */
-  readonly single: boolean;
-  /** Where a message of this event ends, which is all that is to be known of what lies behind. */
-  arrivals(event: string): Arrivals;
-}
+import type { Random } from "./random.js";
+import { delays, failures, functions, passing, wait } from "./random-nodes.js";
 
 /** What a random flow may contain; both make events come again, so that they may be written more than once. */
 export interface Disturbances {
@@ -30,71 +21,8 @@ export interface RandomFlow {
   changed(random: Random): readonly FlowNode[];
 }
 
-/** Numbers from 0 up to 1 that depend on the seed alone (mulberry32). */
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  }
-
-  below(limit: number): number {
-    return Math.floor(this.next() * limit);
-  }
-
-  chance(probability: number): boolean {
-    return this.next() < probability;
-  }
-
-  pick<T>(from: readonly T[]): T {
-    const picked = from[this.below(from.length)];
-    if (picked === undefined) throw new Error("there is nothing to pick from");
-    return picked;
-  }
-}
-
 /** A message may arrive at all the sinks together as often as this: paths multiply. */
 const MOST_ARRIVALS = 10;
-const EVENTS_OF_A_BATCH = 3;
-
-const wait = "await new Promise((r) => setTimeout(r, Math.random() * 15));";
-
-/** Functions that send a message as often as `times`, in the ways that a person writes it. */
-const functions: readonly { readonly code: string; readonly times: number; readonly settings?: object }[] = [
-  { code: "return msg;", times: 1 },
-  { code: "return { payload: msg.payload };", times: 1 },
-  { code: "return JSON.parse(JSON.stringify(msg));", times: 1 },
-  { code: "node.send({ ...msg });", times: 1 },
-  { code: `${wait} return msg;`, times: 1 },
-  { code: `${wait} return { payload: msg.payload };`, times: 1 },
-  { code: "setTimeout(() => node.send({ payload: msg.payload }), Math.random() * 10); return null;", times: 1 },
-  { code: `setTimeout(async () => { ${wait} node.send(msg); }, 3); return null;`, times: 1 },
-  { code: "setTimeout(() => { node.send(msg); node.done(); }, Math.random() * 10);", times: 1 },
-  { code: "return [[msg, { payload: msg.payload }]];", times: 2 },
-  { code: `node.send(msg); ${wait} node.send({ payload: msg.payload });`, times: 2 },
-  { code: `node.send({ payload: msg.payload }); setTimeout(() => node.send(msg), 4); return null;`, times: 2 },
-  {
-    code: "crypto.randomBytes(1e4, () => { node.send({ payload: msg.payload }); node.done(); });",
-    times: 1,
-    settings: { libs: [{ var: "crypto", module: "crypto" }] },
-  },
-];
-
-/** Ways to fail that are told: the first time that this node sees an event, and never again. */
-const failures = [
-  "throw new Error('random');",
-  "node.error('random', msg); return null;",
-  "node.done(new Error('random')); return null;",
-  `${wait} throw new Error('random');`,
-  "setTimeout(() => { throw new Error('random') }, 2); return null;",
-];
 
 /** Makes a flow out of the nodes of the table, from the sinks backwards, with what is to arrive where. */
 export class RandomFlowMaker {
@@ -174,7 +102,7 @@ export class RandomFlowMaker {
   #target(times = 1, single?: false): Entry | undefined {
     const fit = this.#entries.filter((one) => {
       if (single === false && one.single) return false;
-      return times * heaviest(one) <= MOST_ARRIVALS;
+      return times * mostArrivals(one) <= MOST_ARRIVALS;
     });
     // Rather behind what came last, so that paths grow long.
     return fit.length === 0 ? undefined : this.#random.chance(0.6) ? fit.at(-1) : this.#random.pick(fit);
@@ -211,57 +139,8 @@ export class RandomFlowMaker {
   #passing(): void {
     const target = this.#target();
     if (!target) return;
-    const random = this.#random;
     const id = this.#id("pass");
-    const to = [target.id];
-    const nodes: readonly (() => FlowNode[])[] = [
-      () => [change(id, to)],
-      () => [core("junction", id, [to])],
-      () => [
-        core("template", id, [to], {
-          field: "payload",
-          fieldType: "msg",
-          syntax: "mustache",
-          template: "{{{payload}}}",
-        }),
-      ],
-      () => [core("test-fresh", id, [to])],
-      () => [
-        core("flume-interceptors", id, [to], { rules: [{ type: "static", key: "a", value: "b" }], payload: "text" }),
-      ],
-      () => [
-        core("file", id, [to], {
-          filename: `${id}.txt`,
-          filenameType: "str",
-          overwriteFile: "false",
-          appendNewline: true,
-          encoding: "none",
-        }),
-      ],
-      () => [batch(1, id, to, { mode: "interval", interval: 0.05 })],
-      () => [
-        javascript("msg.nonce = Math.random(); return msg;", [[`${id}r`]], id),
-        core("rbe", `${id}r`, [to], {
-          func: "rbe",
-          gap: "",
-          start: "",
-          inout: "out",
-          septopics: false,
-          property: "nonce",
-        }),
-      ],
-      () => [
-        javascript(
-          "node.status({ text: msg.payload }); return { ...msg, payload: { at: msg.payload } };",
-          [[`${id}j`]],
-          id,
-        ),
-        core("json", `${id}j`, [[`${id}k`]], { property: "payload", action: "", pretty: false }),
-        core("json", `${id}k`, [[`${id}l`]], { property: "payload", action: "", pretty: false }),
-        change(`${id}l`, to, [{ t: "move", p: "payload.at", pt: "msg", to: "payload", tot: "msg" }]),
-      ],
-    ];
-    this.#add(...random.pick(nodes)());
+    this.#add(...this.#random.pick(passing)(id, [target.id]));
     this.#entries.push({ ...target, id });
   }
 
@@ -292,15 +171,7 @@ export class RandomFlowMaker {
     const target = this.#target();
     if (!target) return;
     const id = this.#id("delay");
-    const to = [target.id];
-    const kinds = [
-      delay({ timeout: "4" }, id, to),
-      delay({ pauseType: "random" }, id, to),
-      delay({ pauseType: "rate", rate: "800" }, id, to),
-      // What does not pass leaves by the second output, to the same place.
-      { ...delay({ pauseType: "rate", rate: "20", drop: true, outputs: 2 }, id), wires: [to, to] },
-    ];
-    this.#add(this.#random.pick(kinds));
+    this.#add(this.#random.pick(delays)(id, [target.id]));
     this.#entries.push({ ...target, id });
   }
 
@@ -481,24 +352,4 @@ export class RandomFlowMaker {
     );
     this.#entries.push({ ...target, id });
   }
-}
-
-const EXAMPLES = Array.from({ length: EVENTS_OF_A_BATCH }, (_, i) => `c:0:${i}`);
-
-function heaviest(entry: Entry): number {
-  return Math.max(...EXAMPLES.map((event) => Object.values(entry.arrivals(event)).reduce((a, b) => a + b, 0)));
-}
-
-function takesAll(entry: Entry): boolean {
-  return EXAMPLES.every((event) => Object.keys(entry.arrivals(event)).length > 0);
-}
-
-function multiplied(arrivals: Arrivals, times: number): Arrivals {
-  return Object.fromEntries(Object.entries(arrivals).map(([sink, count]) => [sink, count * times]));
-}
-
-function sum(all: readonly Arrivals[]): Arrivals {
-  const total: Record<string, number> = {};
-  for (const one of all) for (const [sink, count] of Object.entries(one)) total[sink] = (total[sink] ?? 0) + count;
-  return total;
 }
