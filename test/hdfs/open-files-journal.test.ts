@@ -1,7 +1,11 @@
 import { strict as assert } from "node:assert";
 import { appendFile, readFile, stat } from "node:fs/promises";
 import { type OpenFileRecord, OpenFilesJournal } from "../../nodes/sinks/hdfs/open-files-journal.js";
+import { NEVER } from "../../lib/engine/delivery.js";
+import { failingDisk } from "../support/failing-disk.js";
 import { useTempDir } from "../support/temp-dir.js";
+import { FakeNode, json } from "./support/fake-node.js";
+import { hdfsSink, numbered } from "./support/sinks.js";
 
 const record = (number: number, durable = 0): OpenFileRecord => ({
   open: `/logs/a-long-folder/FlumeData.${number}.tmp`,
@@ -63,6 +67,41 @@ describe("the journal of files that are open in HDFS", () => {
     const next = await opened();
     assert.equal(next.left.length, open);
     assert.ok(next.left.every(({ durable }) => durable === lines - (lines % open)));
+    await next.journal.stop();
+  });
+
+  it("where it cannot be written, the write is refused and comes again, and nothing else happens", async () => {
+    const node = new FakeNode();
+    node.answer = ({ url }, response) => {
+      if (url.searchParams.get("op") !== "CREATE") json(response, 200, { boolean: true });
+      else if (url.searchParams.has("data")) response.writeHead(201).end();
+      else response.writeHead(307, { location: `${url.href}&data=true` }).end();
+    };
+    await node.start();
+    const { sink } = hdfsSink([node.url], folder().path, { path: "/one", rollCount: 3 });
+    const disk = await failingDisk();
+    const escaped: unknown[] = [];
+    const escape = (error: unknown) => void escaped.push(error);
+    process.on("unhandledRejection", escape);
+    try {
+      await sink.start();
+      // The line of the file, and the one that says that there is none.
+      disk.failNext("appendFile");
+      disk.failNext("appendFile");
+      await assert.rejects(sink.write(numbered(0, 3), NEVER), /ENOSPC/);
+      assert.equal(node.asked.length, 0);
+      // One that nobody handles would end Node-RED; it is told of when a turn of the loop is over.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.deepEqual(escaped, []);
+    } finally {
+      process.off("unhandledRejection", escape);
+      disk.restore();
+    }
+    await sink.write(numbered(0, 3), NEVER);
+    await sink.stop();
+    await node.stop();
+    const next = await opened();
+    assert.deepEqual(next.left, []);
     await next.journal.stop();
   });
 });

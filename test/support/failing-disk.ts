@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 
-type Method = "write" | "datasync" | "truncate";
+type Method = "write" | "datasync" | "truncate" | "appendFile";
 
 export interface FailingDisk {
   /** The next call of `method` on any file fails; a write has then written its first half. */
@@ -13,7 +13,8 @@ export async function failingDisk(): Promise<FailingDisk> {
   const some = await open(__filename, "r");
   const files = Object.getPrototypeOf(some) as Record<Method, (...given: unknown[]) => Promise<unknown>>;
   await some.close();
-  const original = { write: files.write, datasync: files.datasync, truncate: files.truncate };
+  const { write, datasync, truncate, appendFile } = files;
+  const original = { write, datasync, truncate, appendFile };
   const failing: Method[] = [];
   const due = (method: Method) => {
     const at = failing.indexOf(method);
@@ -28,7 +29,7 @@ export async function failingDisk(): Promise<FailingDisk> {
     await original.write.call(this, chunk, offset, Math.floor(length / 2), position);
     throw full();
   };
-  for (const method of ["datasync", "truncate"] as const) {
+  for (const method of ["datasync", "truncate", "appendFile"] as const) {
     files[method] = async function (this: FileHandle, ...given) {
       if (due(method)) throw full();
       return original[method].apply(this, given);

@@ -48,9 +48,9 @@ export class OpenFilesJournal {
     return this.#add(record);
   }
 
-  forget(openName: string): Promise<void> {
-    if (!this.#records.delete(openName)) return Promise.resolve();
-    return this.#add({ finished: openName });
+  /** Never rejects: where the line cannot be written, the next start looks for the file, and finds none. */
+  async forget(openName: string): Promise<void> {
+    if (this.#records.delete(openName)) await this.#add({ finished: openName }).catch(() => undefined);
   }
 
   async stop(): Promise<void> {
