@@ -6,6 +6,7 @@ import { isHdfsError, isTaken } from "../../lib/protocols/webhdfs/hdfs-error.js"
 import { KerberosLogin, type KerberosPackage } from "../../lib/protocols/webhdfs/kerberos-login.js";
 import { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
 import { type WebHdfsSettings, webHdfsSettings } from "../../lib/protocols/webhdfs/webhdfs-settings.js";
+import { eventually } from "../support/eventually.js";
 import { type Answer, FakeNode, json, remote } from "./support/fake-node.js";
 import { clusterSettings } from "./support/sinks.js";
 
@@ -129,6 +130,31 @@ describe("WebHDFS on the wire", () => {
     await assert.rejects(create([second.url], { overwrite: false }), outcome("none", true));
     found.FileStatus.length = 3;
     await assert.rejects(create([first.url, second.url], { overwrite: false }), outcome("none", true));
+  });
+
+  it("asks nothing more once it is closed, on whichever connection and of whichever name node", async () => {
+    let silent = false;
+    const node = await fake((_, response) => {
+      if (!silent) json(response, 200, STATUS);
+    });
+    const client = clientOf([node.url, node.url], { timeout: 10_000 });
+    await client.status("/a");
+    silent = true;
+    const asking = client.status("/a");
+    await eventually(() => node.asked.length === 2, { what: "the question on the kept connection" });
+    client.close();
+    await assert.rejects(asking, isHdfsError);
+    await assert.rejects(client.status("/a"), isHdfsError);
+    assert.equal(node.asked.length, 2);
+  });
+
+  it("does not tell the token in an address that it does not go to", async () => {
+    const location = "ftp://data-node:9864/webhdfs/v1/a?op=CREATE&delegation=SeCrEt&namenoderpcaddress=x";
+    const node = await fake((_, response) => response.writeHead(307, { location }).end());
+    await assert.rejects(
+      clientOf([node.url]).create("/a", contentOf([Buffer.from("x")]), { overwrite: false }),
+      (error: Error) => error.message.includes("ftp://data-node:9864") && !error.message.includes("SeCrEt"),
+    );
   });
 
   it("does not ask another name node for a change that may have been made", async () => {

@@ -369,14 +369,17 @@ describe("LogHub sink", function () {
       }
     });
 
-    it("a stop gives back what is not acknowledged within its time", async () => {
-      const { service, sink, write } = await start({}, { timeout: 60_000 });
+    it("a stop gives back what is not acknowledged within its time, and sends nothing after it", async () => {
+      const { service, sink, write } = await start({ concurrency: 1 }, { timeout: 60_000 });
+      await write(numberBatch(0, 1));
       service.inject({ on: "PutLogs" }, faults.silence());
-      const writing = rejection(write(numberBatch(0, 3)));
-      await eventually(() => service.calls("PutLogs") === 1, { what: "request" });
+      const [writing, waiting] = [rejection(write(numberBatch(1, 3))), rejection(write(numberBatch(4, 3)))];
+      await eventually(() => service.calls("PutLogs") === 2, { what: "request" });
       await sink.stop();
       assert.equal((await writing).outcome, "unknown");
+      assert.equal((await waiting).outcome, "none");
       await eventually(() => service.connections === 0, { what: "no connections" });
+      assert.equal(service.calls("PutLogs"), 2);
     });
   });
 });

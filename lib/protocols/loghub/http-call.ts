@@ -52,6 +52,7 @@ export class HttpConnections {
   readonly #limits: HttpLimits;
   readonly #agent: HttpAgent;
   readonly #tls: ConnectionOptions;
+  #closed = false;
 
   constructor(endpoint: Endpoint, limits: HttpLimits, tls: ConnectionOptions = {}) {
     this.#endpoint = endpoint;
@@ -64,16 +65,18 @@ export class HttpConnections {
 
   /** Rejects with NoReply, or with the signal's reason. */
   async ask(question: HttpQuestion, signal: AbortSignal): Promise<HttpReply> {
+    if (this.#closed) throw new NoReply("nothing is asked any more", false);
     try {
       return await this.#once(question, signal);
     } catch (error) {
-      if (error instanceof StaleConnection) return await this.#once(question, signal);
+      if (error instanceof StaleConnection && !this.#closed) return await this.#once(question, signal);
       throw error;
     }
   }
 
-  /** Ends kept connections, and those under way. */
+  /** Ends kept connections, and those under way. Nothing is asked after it. */
   close(): void {
+    this.#closed = true;
     this.#agent.destroy();
   }
 

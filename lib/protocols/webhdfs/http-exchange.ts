@@ -43,6 +43,7 @@ export class NoReply extends Error {
 export class HttpExchange {
   readonly #plain = new HttpAgent({ keepAlive: true, maxSockets: 64 });
   readonly #tls: HttpsAgent;
+  #closed = false;
 
   constructor(tls: ConnectionOptions | undefined) {
     this.#tls = new HttpsAgent({ ...tls, minVersion: "TLSv1.2", keepAlive: true, maxSockets: 64 });
@@ -50,17 +51,19 @@ export class HttpExchange {
 
   /** Rejects with NoReply. */
   async ask(question: Question): Promise<Reply> {
+    if (this.#closed) throw new NoReply("nothing is asked any more", false, false);
     try {
       return await this.#once(question);
     } catch (error) {
       // A kept connection that the server had closed meanwhile.
-      if (error instanceof StaleConnection) return await this.#once(question);
+      if (error instanceof StaleConnection && !this.#closed) return await this.#once(question);
       throw error;
     }
   }
 
-  /** Ends kept connections, and those under way. */
+  /** Ends kept connections, and those under way. Nothing is asked after it. */
   close(): void {
+    this.#closed = true;
     this.#plain.destroy();
     this.#tls.destroy();
   }

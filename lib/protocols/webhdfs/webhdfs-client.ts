@@ -172,7 +172,9 @@ export class WebHdfsClient {
     const url = parsedUrl(location ?? "");
     const secure = this.#settings.urls[this.#active]?.startsWith("https:") ?? false;
     if (!url || !(url.protocol === "https:" || (url.protocol === "http:" && !secure))) {
-      const reason = `no usable address of a data node came with status ${reply.status}: ${location ?? "none"}`;
+      // Its query holds a token wherever logins are wanted.
+      const address = location === undefined ? "none" : location.replace(/\?.*/s, "");
+      const reason = `no usable address of a data node came with status ${reply.status}: ${address}`;
       throw new HdfsError("FLUME_HDFS_REFUSED", { parameters: { operation, path, reason } });
     }
     return url;

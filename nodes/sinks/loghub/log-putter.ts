@@ -1,5 +1,5 @@
 import { Backoff, sleep } from "../../../lib/engine/backoff.js";
-import { DeliveryError, type HeadraceError, reasonOf } from "../../../lib/engine/errors.js";
+import { asDeliveryError, DeliveryError } from "../../../lib/engine/errors.js";
 import {
   encodeLogGroup,
   type LogGroupParts,
@@ -61,6 +61,7 @@ export class LogPutter {
   #restUntil = 0;
   #underWay = 0;
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(store: LogStore, settings: PutterSettings) {
     this.#store = store;
@@ -104,8 +105,9 @@ export class LogPutter {
     this.#stopped.abort();
   }
 
-  /** Gives up what has not been acknowledged. */
+  /** Gives up what has not been acknowledged; what has not been sent is not sent any more. */
   close(): void {
+    this.#closed = true;
     this.stop();
     this.#store.close();
   }
@@ -138,7 +140,7 @@ export class LogPutter {
         await this.#isolate(logs, key, error);
         return;
       }
-      const failure = asHeadraceError(error);
+      const failure = asDeliveryError(error);
       for (const { write, index } of logs) write.fail(index, failure);
     }
   }
@@ -163,6 +165,7 @@ export class LogPutter {
     const { signal } = this.#stopped;
     for (let tries = 1; ; tries++) {
       await sleep(Math.max(0, this.#restUntil - performance.now()), signal);
+      if (this.#closed) throw new DeliveryError("FLUME_STOPPED");
       const sentAt = performance.now();
       try {
         await this.#store.put({ bytes, logs: logs.length }, key, NEVER);
@@ -189,13 +192,4 @@ const NEVER = new AbortController().signal;
 
 function isAboutLogs({ status, errorCode = "" }: LogHubError): boolean {
   return status === 413 || (status === 400 && BAD_LOGS.has(errorCode));
-}
-
-function asHeadraceError(error: unknown): HeadraceError {
-  if (isLogHubError(error)) return error;
-  return new DeliveryError("FLUME_DELIVERY_FAILED", {
-    outcome: "unknown",
-    parameters: { reason: reasonOf(error) },
-    cause: error,
-  });
 }
