@@ -17,7 +17,8 @@ export function watchAbort(signal: AbortSignal, onAbort: () => void): void {
     signal.addEventListener(
       "abort",
       () => {
-        for (const watcher of all.list()) watcher();
+        // One that is called may end the wait of another, which is not to be told any more.
+        for (const watcher of all.list()) if (all.has(watcher)) watcher();
       },
       { once: true },
     );

@@ -20,6 +20,10 @@ export class Bag<T> {
     if (index < this.#items.length) this.#items[index] = last;
   }
 
+  has(item: T): boolean {
+    return this.#items.includes(item);
+  }
+
   /** As of now: the bag may change while the list is walked. */
   list(): readonly T[] {
     return [...this.#items];

@@ -103,6 +103,20 @@ describe("admission", () => {
     await next;
   });
 
+  it("two who wait with one signal: the second, let in by the end of the first, ends nobody else's wait", async () => {
+    const { admission: door, request } = admission(4);
+    await request(3);
+    const stop = new AbortController();
+    const large = assert.rejects(request(2, 0, stop.signal), { code: "FLUME_DELIVERY_ABORTED" });
+    const small = request(1, 0, stop.signal);
+    const other = request(1);
+    stop.abort();
+    await Promise.all([large, small]);
+    assert.deepEqual([door.events, door.waiting], [4, 1]);
+    door.release(1, 0);
+    await other;
+  });
+
   describe("with a budget of bytes that several share", () => {
     it("waits while the others hold it, and goes on as soon as they let go", async () => {
       const shared = new ByteBudget(100);
