@@ -117,8 +117,10 @@ export interface Channel extends Inlet {
   readonly capacity?: number;
   /** Of `size`, what ends with the process; without it, what the declaration's durability says of all. */
   readonly volatileSize?: number;
-  /** Closes storage; a channel in memory keeps its events until it is let go of. */
+  /** Closes storage; a channel in memory keeps its events: it may be started again. */
   stop(): Promise<void>;
+  /** Only channels in memory: it is stopped for good, and gives back what its events take of what others share. */
+  discard?(): void;
 }
 
 export interface Consumer {

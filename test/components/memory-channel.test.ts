@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { batchOf, repeatedBatch } from "../../lib/engine/batch.js";
 import { Counters } from "../../lib/engine/counters.js";
+import { NEVER } from "../../lib/engine/delivery.js";
 import { createEvent } from "../../lib/engine/event.js";
 import { readConfig } from "../../lib/engine/properties.js";
 import { component } from "../../nodes/channels/memory/component.js";
@@ -59,13 +60,22 @@ describe("memory channel", () => {
     assert.equal(channel.limits.bytes, 800);
   });
 
-  it("lets go of everything, and tells how many were lost, when its node is deleted", async () => {
+  it("gives back what its events take of the budget when it is discarded, puts and takes under way included", async () => {
     const { channel } = open();
     await put(channel, "1", "2", "3");
-    await (await take(consumerOf(channel), 1)).commit();
-    assert.equal(channel.discard(), 2);
+    const consumer = consumerOf(channel);
+    const taken = await take(consumer, 1);
+    const late = await channel.prepare(batchOf([createEvent(Buffer.from("4"))]), NEVER);
+    const given = await channel.prepare(batchOf([createEvent(Buffer.from("5"))]), NEVER);
+    await put(channel, "6");
+    await channel.stop();
+    channel.discard();
     assert.deepEqual([channel.size, channel.bytes], [0, 0]);
-    assert.deepEqual(await drain(channel), []);
+    await assert.rejects(late.commit(), { code: "FLUME_STOPPED" });
+    given.abort();
+    await assert.rejects(taken.commit(), { code: "FLUME_LEASE_LOST" });
+    await assert.rejects(put(channel, "7"), { code: "FLUME_STOPPED" });
+    assert.deepEqual([channel.size, channel.bytes], [0, 0]);
   });
 
   it("shares one budget of bytes with the other memory channels of the process", async () => {

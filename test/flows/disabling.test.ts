@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "../support/eventually.js";
-import { fileRoll, memory, netcat, tab } from "../support/flow-nodes.js";
+import { fileRoll, memory, netcat, stress, tab } from "../support/flow-nodes.js";
 import type { DeploymentType, FlowNode } from "../support/node-red.js";
 import { listenerPort } from "../support/ports.js";
 import {
@@ -138,5 +138,25 @@ describe("disabling and enabling again", () => {
       { from },
     );
     client.destroy();
+  });
+
+  it("a channel that is removed with all that it holds leaves its room to the others", async () => {
+    // One body many times: it is counted each time and is there once.
+    const full = (name: string) => [
+      tab(),
+      stress(name, [`${name}-channel`], { size: 10_000_000, batchSize: 10, maxInFlight: 1 }),
+      memory(`${name}-channel`, [`${name}-sink`], { keepAlive: 0 }),
+      testSink(`${name}-sink`),
+    ];
+    const size = (name: string) => counter(nodeRed(), `CHANNEL.${name}-channel`, "ChannelSize");
+    const [first, second] = [`${id}-first`, `${id}-second`];
+    await nodeRed().deploy(full(first));
+    await setMode(nodeRed(), `${first}-sink`, "held");
+    await eventually(async () => (await counter(nodeRed(), `SOURCE.${first}`, "ChannelWriteFail")) > 0);
+    const most = await size(first);
+    assert.ok(most > 10, `${most} events`);
+    await nodeRed().deploy(full(second));
+    await setMode(nodeRed(), `${second}-sink`, "held");
+    await eventually(async () => (await size(second)) === most);
   });
 });

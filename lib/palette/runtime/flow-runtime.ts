@@ -116,7 +116,7 @@ export class FlowRuntime {
         return liveChannel(component, settings, this.#phase, handedOver, rewire, running);
       }
     }
-    const before = old ? this.#leave(settings.id, old.stop()) : this.#leaving.get(settings.id);
+    const before = old ? this.#leave(settings.id, removed(old)) : this.#leaving.get(settings.id);
     switch (component.role) {
       case "source":
         return liveSource(component, settings, this.#phase, before);
@@ -160,12 +160,13 @@ export class FlowRuntime {
       this.#live.delete(id);
       gone.push(node);
       if (isLiveChannel(node)) this.#warnOfRemoval(node);
-      void this.#leave(id, node.stop());
+      void this.#leave(id, removed(node));
     }
     for (const [id, node] of this.#held) {
       if (isInFlow(flows, id)) continue;
       this.#held.delete(id);
       this.#warnOfRemoval(node);
+      void this.#leave(id, removed(node));
     }
     this.#rewire();
     this.#tellRefused(flows);
@@ -216,6 +217,10 @@ export class FlowRuntime {
       this.#live.delete(node.id);
     }
   }
+}
+
+function removed(node: LiveNode): Promise<void> {
+  return isLiveChannel(node) ? node.remove() : node.stop();
 }
 
 const runtimes = new WeakMap<object, FlowRuntime>();

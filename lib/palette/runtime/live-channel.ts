@@ -23,6 +23,8 @@ export interface LiveChannel extends LiveNode {
   pause(): Promise<void>;
   /** A live node with other settings goes on with the channel, which stays as it is. */
   handOver(): Promise<void>;
+  /** Stops for good: what it holds in memory is lost. */
+  remove(): Promise<void>;
 }
 
 /** A channel, and the runner that takes from it for what is wired behind it. */
@@ -55,6 +57,10 @@ export function liveChannel(
   const durability = durabilityOf(component, config) ?? "none";
   const entrance = () => (supervised.started ? channel : undefined);
   const starting = new StartingInlet(channel, supervised);
+  const stop = async () => {
+    await runner?.stop();
+    await supervised.stop();
+  };
 
   return {
     ...settings,
@@ -88,9 +94,10 @@ export function liveChannel(
       await runner?.stop();
       await supervised.handOver();
     },
-    async stop() {
-      await runner?.stop();
-      await supervised.stop();
+    stop,
+    async remove() {
+      await stop();
+      channel.discard?.();
     },
   };
 }

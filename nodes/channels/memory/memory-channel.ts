@@ -4,7 +4,7 @@ import type { EventBatch } from "../../../lib/engine/batch.js";
 import type { Channel, Consumer, Limits, Prepared } from "../../../lib/engine/contracts.js";
 import type { Counters } from "../../../lib/engine/counters.js";
 import { DeliveryError } from "../../../lib/engine/errors.js";
-import { batchOfPieces, EventQueue, type Slot } from "../../../lib/engine/event-queue.js";
+import { EventQueue, type Slot } from "../../../lib/engine/event-queue.js";
 import { QueueConsumer } from "../../../lib/engine/queue-consumer.js";
 
 export interface MemoryChannelSettings {
@@ -41,6 +41,7 @@ export class MemoryChannel implements Channel {
   readonly #consumers = new Set<QueueConsumer>();
   #limits: Limits;
   #capacity: number;
+  #discarded = false;
 
   constructor(id: string, settings: MemoryChannelSettings, counters: Counters) {
     this.id = id;
@@ -87,14 +88,10 @@ export class MemoryChannel implements Channel {
     for (const consumer of [...this.#consumers]) await consumer.close();
   }
 
-  /** Forgets every event: the node is gone from the flow. Returns how many were lost. */
-  discard(): number {
-    const lost = this.size;
-    while (this.#queue.ready) {
-      const batch = batchOfPieces(this.#queue.take({ events: Infinity, bytes: Infinity }));
-      this.#admission.release(batch.length, batch.bytes);
-    }
-    return lost;
+  /** What it holds is lost, and is no part of what the other channels share any more. */
+  discard(): void {
+    this.#discarded = true;
+    this.#admission.release(this.#admission.events, this.#admission.bytes);
   }
 
   async prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
@@ -115,6 +112,7 @@ export class MemoryChannel implements Channel {
     return {
       commit: () => {
         if (slot.state !== "reserved") return Promise.reject(new Error("This put has already been ended."));
+        if (this.#discarded) return Promise.reject(new DeliveryError("FLUME_STOPPED"));
         slot.batch = kept;
         slot.state = "ready";
         this.#counters.add("EventPutSuccessCount", length);
@@ -124,6 +122,7 @@ export class MemoryChannel implements Channel {
       abort: () => {
         if (slot.state !== "reserved") return;
         slot.state = "aborted";
+        if (this.#discarded) return;
         this.#admission.release(length, bytes);
         this.#wake();
       },
