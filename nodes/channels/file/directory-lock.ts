@@ -1,17 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import {
-  copyFile,
-  link,
-  open,
-  readFile,
-  readlink,
-  realpath,
-  rename,
-  unlink,
-  utimes,
-  writeFile,
-} from "node:fs/promises";
+import { copyFile, link, open, readFile, readlink, realpath, unlink, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { sleep } from "../../../lib/engine/backoff.js";
@@ -194,22 +183,29 @@ async function removeStale(path: string, directory: string, mine: Owner): Promis
   const owner = await readOwner(path);
   if (owner === undefined) return;
   if (await isAlive(owner, path, mine)) throw inUse(directory, owner.pid, owner.host);
-  // Only one of several that find it stale can move it.
-  const stale = `${path}.stale.${mine.token}`;
+  // One at a time: what another has found stale a moment ago may be a new owner's by now.
+  const right = `${path}.removal`;
+  if (!(await placed(right, mine))) {
+    await removeAbandoned(right, directory, mine);
+    return;
+  }
   try {
-    await rename(path, stale);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw error;
+    if ((await readOwner(path))?.token === owner.token) await unlink(path).catch(unlessGone);
+  } finally {
+    await unlink(right).catch(() => undefined);
   }
-  const moved = await readOwner(stale);
-  if (moved && moved.token !== owner.token) {
-    // Somebody else was quicker: this is a new owner's.
-    await link(stale, path).catch(() => undefined);
-    await unlink(stale);
-    throw inUse(directory, moved.pid, moved.host);
-  }
-  await unlink(stale);
+}
+
+/** The right to remove a stale lock, whose holder was killed in the moment that it takes; throws when it was not. */
+async function removeAbandoned(path: string, directory: string, mine: Owner): Promise<void> {
+  const owner = await readOwner(path);
+  if (owner === undefined) return;
+  if (await isAlive(owner, path, mine)) throw inUse(directory, owner.pid, owner.host);
+  await unlink(path).catch(unlessGone);
+}
+
+function unlessGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
 }
 
 async function isAlive(owner: Owner, path: string, mine: Owner): Promise<boolean> {

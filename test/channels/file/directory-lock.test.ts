@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { lockDirectory } from "../../../nodes/channels/file/directory-lock.js";
@@ -9,7 +9,7 @@ import { eventually } from "../../support/eventually.js";
 import { node24 } from "../../support/machine.js";
 import { useTempDir } from "../../support/temp-dir.js";
 import { drain, events, put, range } from "../support/work.js";
-import { openChannel } from "./support/channels.js";
+import { openChannel, openQuietChannel } from "./support/channels.js";
 
 const lockModule = join(__dirname, "../../../nodes/channels/file/directory-lock.js");
 
@@ -32,6 +32,46 @@ async function ownerElsewhere(directory: string): Promise<{ answer: string; kill
     child.stdout?.once("data", (data: Buffer) => resolve(data.toString().trim())),
   );
   return { answer, kill };
+}
+
+/** A process that asks for a directory, and keeps it until it is ended when it gets it. */
+async function asker(directory: string, stops = "") {
+  const script = `
+    const files = require("node:fs/promises");
+    const lock = require("node:path").join(process.argv[1], "in_use.lock");
+    const stop = () => process.kill(process.pid, "SIGSTOP");
+    if (process.argv[2]) for (const name of ["rename", "unlink"]) {
+      const original = files[name];
+      files[name] = async (path, ...more) => {
+        if (path !== lock) return original(path, ...more);
+        stop();
+        await original(path, ...more);
+        stop();
+      };
+    }
+    const { lockDirectory } = require(${JSON.stringify(lockModule)});
+    lockDirectory(process.argv[1]).then(() => console.log("mine"), (error) => console.log(error.code));
+    setInterval(() => {}, 1000);`;
+  const child = spawn(node24, ["-e", script, directory, stops], { stdio: ["ignore", "pipe", "inherit"] });
+  const closed = new Promise((resolve) => child.once("close", resolve));
+  const end = async () => {
+    child.kill("SIGKILL");
+    await closed;
+    forget();
+  };
+  const forget = onLeftover(`one who asks for a lock, process ${child.pid}`, end);
+  const answered = new Promise<string>((resolve) =>
+    child.stdout.once("data", (data: Buffer) => resolve(data.toString().trim())),
+  );
+  return {
+    answered,
+    end,
+    goOn: () => void child.kill("SIGCONT"),
+    standsStill: () =>
+      eventually(async () => (await readFile(`/proc/${child.pid}/stat`, "utf8")).includes(") T "), {
+        what: "standstill in the middle of it",
+      }),
+  };
 }
 
 describe("one owner for a directory, where processes cannot see each other", function () {
@@ -77,12 +117,10 @@ describe("one owner for a directory, where processes cannot see each other", fun
       return said.length === before;
     });
     const acknowledged = numbers();
-    const { channel } = await openChannel(dir().path);
+    const { channel } = await openQuietChannel(dir().path);
     const found = await drain(channel);
     assert.deepEqual(found.slice(0, acknowledged.length), acknowledged);
     await put(channel, events(1_000_000, 10));
-    // The next segment is being made ready.
-    await eventually(async () => (await readdir(dir().file("data"))).every((name) => !name.startsWith("spare-")));
     const before = await filesOf(dir().path);
     said.length = 0;
     child.kill("SIGCONT");
@@ -155,6 +193,35 @@ describe("a lock that goes away while its owner runs", function () {
     const again = await openChannel(dir().path);
     assert.deepEqual(await drain(again.channel), range(10, 20));
     await again.channel.stop();
+  });
+
+  it("one that stands still while it takes a stale lock away takes nobody else's, and there is one owner", async () => {
+    await writeFile(dir().file("in_use.lock"), "");
+    const slow = await asker(dir().path, "stops itself before and after it takes a lock away");
+    await slow.standsStill();
+    const quick = await asker(dir().path);
+    await quick.answered;
+    slow.goOn();
+    await slow.standsStill();
+    const third = await asker(dir().path);
+    await third.answered;
+    slow.goOn();
+    const askers = [slow, quick, third];
+    const answers = await Promise.all(askers.map(({ answered }) => answered));
+    await Promise.all(askers.map(({ end }) => end()));
+    const others = "FLUME_FILE_CHANNEL_IN_USE";
+    assert.deepEqual(answers.toSorted(), [others, others, "mine"]);
+    assert.deepEqual(await readdir(dir().path), ["in_use.lock"]);
+  });
+
+  it("who is killed while it takes a stale lock away does not keep others from it", async () => {
+    await writeFile(dir().file("in_use.lock"), "");
+    const killed = await asker(dir().path, "stops itself before and after it takes a lock away");
+    await killed.standsStill();
+    await killed.end();
+    const lock = await lockDirectory(dir().path);
+    await lock.release();
+    assert.deepEqual(await readdir(dir().path), []);
   });
 
   it("a process that has ended owns nothing, though nobody has looked at it yet", async () => {

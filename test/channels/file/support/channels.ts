@@ -4,6 +4,7 @@ import {
   type FileChannelSurroundings,
 } from "../../../../nodes/channels/file/file-channel.js";
 import { type TestContext, testContext } from "../../../support/component-context.js";
+import { eventually } from "../../../support/eventually.js";
 import { breaking } from "./broken.js";
 
 export const ALL = { events: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
@@ -42,4 +43,12 @@ export async function openChannel(
   const channel = new FileChannel(fileSettings(folder, more), context, breaking(given));
   await channel.start();
   return { channel, context };
+}
+
+/** The same, once the segment that follows the first is ready: only then does nothing change in the directory by itself. */
+export async function openQuietChannel(folder: string): Promise<OpenChannel> {
+  let named = 0;
+  const opened = await openChannel(folder, {}, { at: (point) => void (named += point === "segment-named" ? 1 : 0) });
+  await eventually(() => named === 2, { what: "segment that is made ready" });
+  return opened;
 }
