@@ -9,7 +9,7 @@ import { loadKeys } from "../../nodes/channels/file/encryption-keys.js";
 import { HEADER_BYTES } from "../../nodes/channels/file/record.js";
 import { DATA_START } from "../../nodes/channels/file/segment.js";
 import { mountMemory } from "../channels/support/memory-disk.js";
-import { events, put } from "../channels/support/work.js";
+import { events, put, takeSome } from "../channels/support/work.js";
 import { openChannel } from "../channels/file/support/channels.js";
 import { node24 } from "../support/machine.js";
 import { useTempDir } from "../support/temp-dir.js";
@@ -22,7 +22,8 @@ function run(...args: string[]) {
 }
 
 describe("headrace channel", function () {
-  this.timeout(30_000);
+  // Up to a dozen commands one after the other, each a process.
+  this.timeout(120_000);
   const dir = useTempDir();
 
   /** Three transactions, the second with headers and a body that is no text; the first event is taken. */
@@ -34,7 +35,7 @@ describe("headrace channel", function () {
     await put(channel, batchOf([createEvent(Buffer.from([0xff, 0, 1]), headers)]));
     await put(channel, events(3, 2));
     const consumer = channel.connect({ id: "one", maxLeases: 1 });
-    const take = await consumer.take({ events: 1, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(1000));
+    const take = await takeSome(consumer, 1);
     await take?.commit();
     await channel.stop();
   }

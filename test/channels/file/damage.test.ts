@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import type { FileChannel } from "../../../nodes/channels/file/file-channel.js";
 import { HEADER_BYTES } from "../../../nodes/channels/file/record.js";
 import { DATA_START } from "../../../nodes/channels/file/segment.js";
-import { drain, events, put, range } from "../support/work.js";
+import { drain, events, put, range, takeSome } from "../support/work.js";
 import { type OpenChannel, openChannel } from "./support/channels.js";
 import { lockFreely, onDisk, randomFrom, SimulatedDisk } from "./support/simulated-disk.js";
 
@@ -173,8 +173,7 @@ describe("file channel with damaged files", function () {
       stale = Buffer.from(disk.content(checkpoint));
       const consumer = channel.connect({ id: "some", maxLeases: 3 });
       const takes = [];
-      for (let i = 0; i < 3; i++)
-        takes.push(await consumer.take({ events: 4, bytes: Infinity }, AbortSignal.timeout(1000)));
+      for (let i = 0; i < 3; i++) takes.push(await takeSome(consumer, 4));
       await takes[2]?.commit();
       await channel.checkpoint();
       await takes[0]?.commit();

@@ -15,7 +15,8 @@ describe("file channel with encryption", () => {
 
   async function bytesOnDisk(): Promise<Buffer> {
     const folder = dir().file("data");
-    const names = (await readdir(folder)).filter((name) => name.endsWith(".seg"));
+    // The next segment, which is being made ready, gets its name meanwhile.
+    const names = (await readdir(folder)).filter((name) => /^log-.*\.seg$/.test(name));
     return Buffer.concat(await Promise.all(names.map((name) => readFile(join(folder, name)))));
   }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { FlumeEvent } from "../../../lib/engine/event.js";
 import { root } from "../../support/machine.js";
 import { useTempDir } from "../../support/temp-dir.js";
+import { takeSome } from "../support/work.js";
 import { openChannel } from "./support/channels.js";
 import { goldenCases, told } from "./support/golden.js";
 
@@ -25,7 +26,7 @@ describe("file channel directories of every version", () => {
         const all: FlumeEvent[] = [];
         const consumer = channel.connect({ id: "golden", maxLeases: 1 });
         while (channel.size > 0) {
-          const take = await consumer.take({ events: 100, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(2000));
+          const take = await takeSome(consumer, 100);
           assert.ok(take, `${version} ${name}`);
           all.push(...take.batch);
           await take.commit();

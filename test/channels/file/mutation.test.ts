@@ -74,7 +74,7 @@ describe("suites of the file channel with a promise broken", function () {
     const began = Date.now();
     const watch = setInterval(() => {
       const held = residentMegabytes(child.pid);
-      if (held > 1500 || Date.now() - began > (ALL ? 600_000 : 60_000)) child.kill("SIGKILL");
+      if (held > 1500 || Date.now() - began > (ALL ? 600_000 : 240_000)) child.kill("SIGKILL");
     }, 250);
     const signal = await new Promise<NodeJS.Signals | null>((resolve) =>
       child.once("exit", (_code, by) => resolve(by)),

@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import { cp, readdir } from "node:fs/promises";
+import { NEVER } from "../../../lib/engine/delivery.js";
 import { useTempDir } from "../../support/temp-dir.js";
 import { drain, events, put, range } from "../support/work.js";
 import { openChannel } from "./support/channels.js";
@@ -37,7 +38,7 @@ describe("file channel", () => {
     const first = await openChannel(dir().path);
     const { channel } = first;
     await put(channel, events(0, 5));
-    (await channel.prepare(events(100, 50), AbortSignal.timeout(1000))).abort();
+    (await channel.prepare(events(100, 50), NEVER)).abort();
     assert.deepEqual(await drain(channel), range(0, 5));
     const kept = dir().file("kept");
     // As a kill leaves it: the take record tells of a watermark that no put record reaches. Spare segments come and

@@ -1,21 +1,18 @@
 import { strict as assert } from "node:assert";
 import { stat } from "node:fs/promises";
 import * as fc from "fast-check";
-import type { Channel, Consumer, Take } from "../../../lib/engine/contracts.js";
+import type { Channel, Take } from "../../../lib/engine/contracts.js";
 import { NEVER } from "../../../lib/engine/delivery.js";
 import { component } from "../../../nodes/channels/spillable/component.js";
 import { testContext } from "../../support/component-context.js";
 import { staysPending } from "../../support/pending.js";
 import { tempDir, useTempDir } from "../../support/temp-dir.js";
-import { events, numbersOf } from "../support/work.js";
+import { events, numbersOf, takeSome } from "../support/work.js";
 import { openSpillable as open, spillableConfig } from "./support/spillable.js";
 
 async function put(channel: Channel, first: number, count: number): Promise<void> {
   await (await channel.prepare(events(first, count), NEVER)).commit();
 }
-
-const take = (consumer: Consumer, most: number): Promise<Take | undefined> =>
-  consumer.take({ events: most, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(1000));
 
 describe("spillable memory channel", function () {
   this.timeout(60_000);
@@ -29,14 +26,14 @@ describe("spillable memory channel", function () {
     const numbers: number[] = [];
     for (let i = 8; numbers.length < 100; i++) {
       if (i < 20) await put(channel, i * 5, 5);
-      const some = await take(consumer, 12);
+      const some = await takeSome(consumer, 12);
       if (!some) break;
       numbers.push(...numbersOf(some.batch));
       await some.commit();
     }
     assert.deepEqual(numbers, [...Array(100).keys()]);
     // Memory is used again once the disk is empty, by a taker that waited at the disk meanwhile.
-    const waiting = take(consumer, 10);
+    const waiting = takeSome(consumer, 10);
     await put(channel, 100, 5);
     assert.deepEqual(numbersOf(((await waiting) as Take).batch), [100, 101, 102, 103, 104]);
     await channel.stop();
@@ -57,7 +54,7 @@ describe("spillable memory channel", function () {
     await first.stop();
     const second = await open(dir().path, { memoryCapacity: 4, overflowCapacity: 100 });
     assert.equal(second.size, 4);
-    const some = await take(second.connect({ id: "taker", maxLeases: 1 }), 10);
+    const some = await takeSome(second.connect({ id: "taker", maxLeases: 1 }), 10);
     assert.deepEqual(numbersOf((some as Take).batch), [4, 5, 6, 7]);
     await second.stop();
   });
@@ -82,7 +79,7 @@ describe("spillable memory channel", function () {
     const consumer = channel.connect({ id: "taker", maxLeases: 1 });
     const numbers: number[] = [];
     while (numbers.length < 12) {
-      const some = (await take(consumer, 5)) as Take;
+      const some = (await takeSome(consumer, 5)) as Take;
       numbers.push(...numbersOf(some.batch));
       await some.commit();
     }
@@ -101,12 +98,12 @@ describe("spillable memory channel", function () {
     const first = await channel.prepare(events(0, 4), NEVER);
     await put(channel, 4, 4);
     const consumer = channel.connect({ id: "taker", maxLeases: 2 });
-    const taking = take(consumer, 4);
+    const taking = takeSome(consumer, 4);
     assert.ok(await staysPending(taking, 50), "the put in memory is not committed yet");
     await first.commit();
     const taken = (await taking) as Take;
     assert.deepEqual(numbersOf(taken.batch), [0, 1, 2, 3]);
-    const next = take(consumer, 4);
+    const next = takeSome(consumer, 4);
     assert.ok(await staysPending(next, 50), "what was taken may come back");
     await taken.rollback();
     assert.deepEqual(numbersOf(((await next) as Take).batch), [0, 1, 2, 3]);
@@ -140,7 +137,7 @@ describe("spillable memory channel", function () {
               assert.match(String(error), /Space for commit/);
             }
           } else if (list.length > 0) {
-            const some = (await take(consumer, one.count)) as Take;
+            const some = (await takeSome(consumer, one.count)) as Take;
             const numbers = numbersOf(some.batch);
             assert.deepEqual(numbers, list.slice(0, numbers.length));
             if (one.commit) {

@@ -38,8 +38,8 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
         client.write(data);
         return;
       }
-      // The server has done it, and nobody hears of that.
-      lost++;
+      // The server has done it, and nobody hears of that. An answer may come in pieces.
+      if (!client.destroyed) lost++;
       client.destroy();
     });
   });

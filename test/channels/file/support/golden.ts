@@ -2,7 +2,7 @@ import { copyHeaders, createEvent, type FlumeEvent } from "../../../../lib/engin
 import { batchOf, type EventBatch } from "../../../../lib/engine/batch.js";
 import { loadKeys } from "../../../../nodes/channels/file/encryption-keys.js";
 import type { FileChannel, FileChannelSettings } from "../../../../nodes/channels/file/file-channel.js";
-import { events, put } from "../../support/work.js";
+import { events, put, takeSome } from "../../support/work.js";
 
 export const GOLDEN_KEY = "2a".repeat(32);
 
@@ -35,14 +35,14 @@ async function everything(channel: FileChannel): Promise<void> {
   const consumer = channel.connect({ id: "golden", maxLeases: 3 });
   const takes = [];
   for (let i = 0; i < 3; i++) {
-    takes.push(await consumer.take({ events: 15, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(1000)));
+    takes.push(await takeSome(consumer, 15));
   }
   await takes[0]?.commit();
   await takes[2]?.commit();
   await channel.checkpoint();
   await put(channel, events(1000, 5));
   await takes[1]?.rollback();
-  const last = await consumer.take({ events: 3, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(1000));
+  const last = await takeSome(consumer, 3);
   await last?.commit();
   await consumer.close();
 }

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import type { Consumer, Prepared, Take } from "../../../../lib/engine/contracts.js";
 import { NEVER } from "../../../../lib/engine/delivery.js";
 import type { FileChannel } from "../../../../nodes/channels/file/file-channel.js";
-import { events, numbersOf } from "../../support/work.js";
+import { events, numbersOf, takeSome } from "../../support/work.js";
 import { openChannel } from "./channels.js";
 import { lockFreely, onDisk, type Random, SimulatedDisk } from "./simulated-disk.js";
 
@@ -140,7 +140,7 @@ export class ModelRun {
     const consumer = this.#open_.connect({ id: "look", maxLeases: Number.POSITIVE_INFINITY });
     const numbers: number[] = [];
     while (numbers.length < size) {
-      const take = await consumer.take({ events: 7, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(2000));
+      const take = await takeSome(consumer, 7);
       assert.ok(take, `the channel says ${size} events, and gives ${numbers.length}`);
       numbers.push(...numbersOf(take.batch));
     }
@@ -178,8 +178,7 @@ export class ModelRun {
 
   async #take(most: number): Promise<void> {
     if (this.#queued.length === 0 || this.#leases.length >= 4) return;
-    const limits = { events: most, bytes: Number.POSITIVE_INFINITY };
-    const take = await (this.#consumer as Consumer).take(limits, AbortSignal.timeout(2000));
+    const take = await takeSome(this.#consumer as Consumer, most);
     assert.ok(take, "nothing was given though something is there");
     const numbers = numbersOf(take.batch);
     assert.ok(numbers.length > 0 && numbers.length <= most);

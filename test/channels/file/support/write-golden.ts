@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { FlumeEvent } from "../../../../lib/engine/event.js";
 import { root } from "../../../support/machine.js";
 import { tempDir } from "../../../support/temp-dir.js";
+import { takeSome } from "../../support/work.js";
 import { openChannel } from "./channels.js";
 import { goldenCases, told } from "./golden.js";
 
@@ -31,7 +32,7 @@ async function main(version: string): Promise<void> {
     const all: FlumeEvent[] = [];
     const consumer = again.channel.connect({ id: "golden", maxLeases: 1 });
     while (again.channel.size > 0) {
-      const take = await consumer.take({ events: 100, bytes: Number.POSITIVE_INFINITY }, AbortSignal.timeout(1000));
+      const take = await takeSome(consumer, 100);
       all.push(...(take?.batch ?? []));
       await take?.commit();
     }
