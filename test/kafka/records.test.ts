@@ -18,6 +18,7 @@ import {
   BODY_VALUE,
   RecordBatchWriter,
 } from "../../lib/protocols/kafka/records/record-batch-writer.js";
+import { packXerial, unpackXerial } from "../../lib/protocols/kafka/records/xerial.js";
 
 const event = (body: string, headers: Record<string, string> = {}): FlumeEvent =>
   createEvent(Buffer.from(body), copyHeaders(headers));
@@ -110,6 +111,38 @@ describe("Kafka's records", () => {
     writer.add(event("body"), BODY_VALUE, 0, undefined);
     const bytes = await writer.finish("snappy");
     assert.equal(bytes.toString("latin1", BATCH_OVERHEAD, BATCH_OVERHEAD + 8), "\u0082SNAPPY\0");
+  });
+
+  it("snappy without that framing, as librdkafka writes it, is read as well", async () => {
+    const writer = new RecordBatchWriter(0);
+    for (let i = 0; i < 3; i++) writer.add(event(`body ${i}`), BODY_VALUE, 0, undefined);
+    const framed = await writer.finish("snappy");
+    // One block behind the head of the framing and its own length.
+    const raw = Buffer.concat([framed.subarray(0, BATCH_OVERHEAD), framed.subarray(BATCH_OVERHEAD + 16 + 4)]);
+    raw.writeInt32BE(raw.length - 12, 8);
+    raw.writeUInt32BE(crc32c(raw, 21), 17);
+    const [batch] = await readRecordBatches(raw, { checkCrcs: true });
+    const bodies = Array.from({ length: batch?.records?.length ?? 0 }, (_, i) => String(batch?.records?.value(i)));
+    assert.deepEqual(bodies, ["body 0", "body 1", "body 2"]);
+  });
+
+  it("snappy that would grow beyond the bound is refused before it is unpacked, framed or not", async () => {
+    const block = (length: number) => Buffer.from([length | 128, 1]);
+    const unpacked: number[] = [];
+    // What a block says of itself: seven bits, and 128 more.
+    const unpack = (bytes: Buffer) => {
+      const length = (bytes.readUInt8(0) & 127) + 128;
+      unpacked.push(length);
+      return Promise.resolve(Buffer.alloc(length));
+    };
+    const framed = await packXerial(Buffer.alloc(3 * 32 * 1024), () => Promise.resolve(block(72)));
+    assert.equal((await unpackXerial(framed, 600, unpack)).length, 600);
+    assert.equal((await unpackXerial(block(72), 200, unpack)).length, 200);
+    unpacked.length = 0;
+    await assert.rejects(unpackXerial(block(72), 199, unpack), RangeError);
+    assert.deepEqual(unpacked, []);
+    await assert.rejects(unpackXerial(framed, 599, unpack), RangeError);
+    assert.deepEqual(unpacked, [200, 200], "the third would be too much");
   });
 
   it("bytes that are no records are refused, whatever they say of themselves", async () => {
