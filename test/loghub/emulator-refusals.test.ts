@@ -5,7 +5,7 @@ import { encodeLogGroup, type Log } from "./emulator/log-groups.js";
 import { readPutBody } from "./emulator/put-logs.js";
 import { checkRequest } from "./emulator/request-checks.js";
 import { ServiceError } from "./emulator/service-error.js";
-import { signatureV1 } from "./emulator/signatures.js";
+import { signatureV1, signatureV4 } from "./emulator/signatures.js";
 
 describe("Log Service emulator: what it refuses before it does anything", () => {
   const now = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -78,6 +78,48 @@ describe("Log Service emulator: what it refuses before it does anything", () => 
       { ...right, headers: { ...right.headers, "x-log-bodyrawsize": "3" } },
     ];
     for (const request of changed) assert.throws(() => checkRequest(request, now, settings), refused);
+  });
+
+  describe("signatures of version 4", () => {
+    const date = "20260102T030405Z";
+    const scope = "id/20260102/cn-hangzhou/sls/aliyun_v4_request";
+
+    /** Right apart from headers that are replaced before it is signed, the secret, and the scope that it names. */
+    function signed4(changed: Readonly<Record<string, string>> = {}, secret = key.secret, named = scope) {
+      const right = signed({ date: undefined, "x-log-signaturemethod": undefined, authorization: "" });
+      const headers: Record<string, string> = {
+        ...right.headers,
+        "x-log-date": date,
+        "x-log-content-sha256": createHash("sha256").update(body).digest("hex"),
+        ...changed,
+      };
+      const signature = signatureV4({ ...right, headers }, secret, date, settings.region);
+      headers["authorization"] = `SLS4-HMAC-SHA256 Credential=${named},Signature=${signature}`;
+      return { ...right, headers };
+    }
+
+    const refuses = (request: Parameters<typeof checkRequest>[0], what: string) =>
+      assert.throws(
+        () => checkRequest(request, now, settings),
+        (error) => error instanceof ServiceError && error.code === "SignatureNotMatch",
+        what,
+      );
+
+    it("what is right is let in, and refused by another secret or once it is changed", () => {
+      const right = signed4();
+      assert.equal(checkRequest(right, now, settings), key);
+      refuses(signed4({}, "another secret"), "secret");
+      refuses({ ...right, path: "/logstores/other/consumergroups" }, "path");
+      refuses({ ...right, query: [["a", "x z"]] as const }, "query");
+      refuses({ ...right, method: "PUT" }, "method");
+      refuses({ ...right, headers: { ...right.headers, "x-log-bodyrawsize": "3" } }, "header");
+    });
+
+    it("the body's hash, the region and the day are those that it is signed for", () => {
+      refuses(signed4({ "x-log-content-sha256": createHash("sha256").update("other").digest("hex") }), "hash");
+      refuses(signed4({}, key.secret, scope.replace("hangzhou", "shanghai")), "region");
+      refuses(signed4({}, key.secret, scope.replace("20260102", "20260101")), "day");
+    });
   });
 
   describe("PutLogs", () => {
