@@ -245,6 +245,20 @@ describe("LogHub client", function () {
     });
   }
 
+  it("a reply that keeps its word, and yet holds more than one may, is none", async () => {
+    const service = await start({ shards: 1 });
+    service.store().appendLogs({ logs: [{ time: 1, contents: [["k", "v".repeat(100_000)]] }] }, 0);
+    const { logstore } = service;
+    for (const compression of LOGHUB_COMPRESSIONS.filter((name) => name !== "none" && (name !== "zstd" || hasZstd))) {
+      const settings = logStoreSettings(projectOf(service, { compression }), { logstore, log });
+      const store = openLogStore({ ...settings, mostReplyBytes: 90_000 });
+      stores.push(store);
+      const cursor = await store.cursor(0, "begin", NEVER);
+      const pulling = store.pull({ shard: 0, cursor, count: 1 }, NEVER);
+      await assert.rejects(pulling, failsWith("FLUME_LOGHUB_REPLY_BROKEN"), compression);
+    }
+  });
+
   it("a service that filters tells what it has read, not only what it sends", async () => {
     const service = await start({ shards: 1 });
     const store = open(service);

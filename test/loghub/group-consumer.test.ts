@@ -113,6 +113,18 @@ class OneShard {
   }
 }
 
+/** What fetches the replies of a shard, alone, and the budget that it has. */
+function pullerOf({ store, clock, context }: OneShard): { budget: PullBudget; puller: ShardPuller } {
+  const { counters, log } = context;
+  const around: Partial<ConsumerSurroundings> = {
+    ...{ store: store as LogStore, clock, counters, log },
+    troubles: new Troubles(() => undefined),
+  };
+  const none = { gone: () => undefined, expired: () => undefined };
+  const budget = new PullBudget(1);
+  return { budget, puller: new ShardPuller(0, "0", SETTINGS, around as ConsumerSurroundings, budget, none) };
+}
+
 describe("LogHub consumer of one shard", () => {
   it("begins again at its checkpoint after a fault of ours, and says so", async () => {
     const shard = new OneShard();
@@ -237,22 +249,25 @@ describe("LogHub consumer of one shard", () => {
       released.filter((text) => text !== ""),
       ["a", "b", "c"],
     );
-    const { store, clock, context } = shard;
-    const budget = new PullBudget(1);
-    const around = {
-      store,
-      clock,
-      counters: context.counters,
-      log: context.log,
-      troubles: new Troubles(() => undefined),
-    };
-    const none = { gone: () => undefined, expired: () => undefined };
-    const puller = new ShardPuller(0, "0", SETTINGS, around as unknown as ConsumerSurroundings, budget, none);
+    const { budget, puller } = pullerOf(shard);
     const fetched = await puller.next(NEVER);
     assert.ok(budget.used > 0);
     fetched?.release();
     fetched?.release();
     assert.equal(budget.used, 0, "however often it is told");
+  });
+
+  it("counts a reply with all the memory that it keeps, more or less than was expected of it", async () => {
+    const shard = new OneShard();
+    const { pull } = shard;
+    const { budget, puller } = pullerOf(shard);
+    for (const size of [1, 24]) {
+      const memory = Buffer.allocUnsafeSlow(size * 1024 * 1024);
+      shard.pull = async (cursor) => ({ ...(await pull(cursor)), rawCount: 100, groups: memory.subarray(0, 10) });
+      const fetched = await puller.next(NEVER);
+      assert.equal(budget.used, memory.length);
+      fetched?.release();
+    }
   });
 
   it("begins a little before the deletion of its group in a shard that others had read", async () => {
@@ -303,5 +318,29 @@ describe("LogHub consumer of one shard", () => {
     await shard.until(() => shard.delivered.length === 1, "the delivery");
     await consumer.stop();
     assert.deepEqual(shard.calls.slice(-2), ["save 1", "beat "]);
+  });
+
+  it("says that it has the shard as long as its last checkpoint is on its way", async () => {
+    const shard = new OneShard();
+    shard.texts.push("a");
+    const { store, calls } = shard;
+    const { saveCheckpoint } = store;
+    let write = (): void => undefined;
+    const written = new Promise<void>((resolve) => (write = resolve));
+    store.saveCheckpoint = async (...call) => {
+      calls.push("saving");
+      await written;
+      await saveCheckpoint?.(...call);
+    };
+    const consumer = shard.consumer({ checkpointInterval: 60_000, heartbeatInterval: 200 });
+    await shard.until(() => shard.delivered.length === 1, "the delivery");
+    const stopped = consumer.stop();
+    await shard.until(() => calls.includes("saving"), "the checkpoint");
+    const beats = () => calls.slice(calls.indexOf("saving")).filter((call) => call.startsWith("beat"));
+    await shard.until(() => beats().length >= 3, "heartbeats meanwhile");
+    assert.deepEqual(new Set(beats()), new Set(["beat 0"]), "whoever says less gives the shard away");
+    write();
+    await stopped;
+    assert.deepEqual(calls.slice(-2), ["save 1", "beat "]);
   });
 });
