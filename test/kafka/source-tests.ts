@@ -84,6 +84,24 @@ export function sourceTests(suite: () => SuiteKafka): void {
     }
   });
 
+  it("a record that waits for a person is not passed over by a stop", async () => {
+    const topic = await suite().topic();
+    await write(suite(), topic, textBatch("plain text"));
+    const context = suite().context();
+    const settings = { topics: topic, groupId: "patient", useFlumeEventFormat: true };
+    const source = kafkaSource(context, { ...settings, malformed: "block" });
+    await source.start(new TestOutlet());
+    await eventually(() => reported(context, "FLUME_KAFKA_RECORDS_UNREADABLE"), { within: 20_000, what: "report" });
+    await source.stop();
+    assert.deepEqual(await suite().committed("patient", topic), [-1]);
+    const next = kafkaSource(suite().context(), { ...settings, malformed: "raw" });
+    const out = new TestOutlet();
+    await next.start(out);
+    await eventually(() => out.events === 1, { within: 20_000, what: "the record" });
+    await next.stop();
+    assert.deepEqual(out.bodies, ["plain text"]);
+  });
+
   it("commits after delivery, up to the first that is not delivered, and delivers that again", async () => {
     const topic = await suite().topic();
     await write(suite(), topic, numberBatch(0, 40));
@@ -232,7 +250,7 @@ export function sourceTests(suite: () => SuiteKafka): void {
     await suite().createTopic("pattern-a");
     await write(suite(), "pattern-a", textBatch("1"));
     const source = kafkaSource(suite().context(), {
-      topicsRegex: "pattern-[ab]",
+      topicsRegex: "(?i)PATTERN-[ab]",
       consumerProperties: [{ property: "metadata.max.age.ms", value: "300" }],
     });
     const out = new TestOutlet();

@@ -3,7 +3,7 @@ import { type EventBatch, joinBatches } from "../../../lib/engine/batch.js";
 import type { ComponentContext } from "../../../lib/engine/component.js";
 import type { Lane, Outlet, Source } from "../../../lib/engine/contracts.js";
 import { asDeliveryError, HeadraceError, isHeadraceError } from "../../../lib/engine/errors.js";
-import { compilePattern } from "../../../lib/engine/pattern.js";
+import { compileWholePattern } from "../../../lib/engine/pattern.js";
 import { nextLoopTurn, turnIsOver } from "../../../lib/engine/turn.js";
 import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
 import { CONSUMER_DEFAULTS, kafkaEngine } from "../../../lib/protocols/kafka/defaults.js";
@@ -63,8 +63,7 @@ export class KafkaSource implements Source {
         autoOffsetReset,
         ...overrides,
         groupId,
-        // As Java's `Pattern.matcher(topic).matches()`.
-        topics: topicsRegex === "" ? names : compilePattern(`^(?:${topicsRegex})$`),
+        topics: topicsRegex === "" ? names : compileWholePattern(topicsRegex),
         connection: kafkaConnection(this.#context.shared["cluster"], { clientId, verifyHostname }),
       },
       (error) => this.#context.report(error),
@@ -138,7 +137,11 @@ export class KafkaSource implements Source {
       counters.add("KafkaEmptyCount");
       return undefined;
     }
-    return await this.#parcel(polled, signal);
+    const parcel = await this.#parcel(polled, signal);
+    if (!signal.aborted) return parcel;
+    // Records that wait for a person are not in it, and must not count as delivered.
+    for (const one of polled) one.giveBack();
+    return undefined;
   }
 
   async #parcel(polled: readonly Polled[], signal: AbortSignal): Promise<Parcel> {
