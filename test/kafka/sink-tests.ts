@@ -83,7 +83,7 @@ export function sinkTests(suite: () => SuiteKafka): void {
       topic,
       defaultPartitionId: 1,
       partitionIdHeader: "p",
-      allowedTopics: "topic-\\d+",
+      allowedTopics: "(?i)TOPIC-\\d+",
     });
     await sink.start();
     const bad = batchOf([

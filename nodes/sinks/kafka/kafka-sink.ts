@@ -4,6 +4,7 @@ import type { SinkContext } from "../../../lib/engine/component.js";
 import type { Sink } from "../../../lib/engine/contracts.js";
 import { DeliveryError, HeadraceError, isHeadraceError } from "../../../lib/engine/errors.js";
 import type { FlumeEvent } from "../../../lib/engine/event.js";
+import { compileWholePattern } from "../../../lib/engine/pattern.js";
 import { flumeEventSize, writeFlumeEvent } from "../../../lib/formats/flume-avro-event.js";
 import { localHostNames } from "../../../lib/formats/local-host-names.js";
 import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
@@ -57,7 +58,7 @@ export class KafkaSink implements Sink {
     this.maxInFlight = inFlight(settings);
     this.#value = settings.useFlumeEventFormat ? FLUME_EVENT_VALUE : BODY_VALUE;
     this.#partition = partitionRule(settings.defaultPartitionId, settings.partitionIdHeader);
-    this.#allowedTopics = new RegExp(`^(?:${settings.allowedTopics})$`);
+    this.#allowedTopics = compileWholePattern(settings.allowedTopics);
   }
 
   async start(): Promise<void> {
