@@ -145,6 +145,17 @@ describe("Kafka over TLS, with SASL", function () {
       message: new RegExp(`${tokenUrl}.*ECONNREFUSED`),
     });
     await assert.rejects(writeOne(settings({ mechanism: "OAUTHBEARER" })), { code: "FLUME_KAFKA_TOKEN_MISSING" });
+    // Whatever comes in place of the JSON may be a token all the same.
+    for (const answer of ["SeCrEt", "SeCrEt".repeat(20_000), '["SeCrEt"]']) {
+      const tokens = await TokenServer.answering(() => answer);
+      await assert.rejects(writeOne(settings(tokens.oauth)), (error) => {
+        assert.ok(isHeadraceError(error));
+        assert.equal(error.code, "FLUME_KAFKA_TOKEN_UNAVAILABLE");
+        assert.doesNotMatch(error.message, /SeCrEt/);
+        return true;
+      });
+      await tokens.stop();
+    }
   });
 
   it("OAUTHBEARER: tokens are renewed on open connections; one that is refused then is told, and the next good one goes on", async () => {

@@ -2,6 +2,7 @@ import type { ConnectionOptions } from "node:tls";
 import { addressesIn } from "../../engine/addresses.js";
 import type { SharedSettings } from "../../engine/component.js";
 import { HeadraceError, reasonOf } from "../../engine/errors.js";
+import { secretFields, secretTextOf } from "../secret-text.js";
 import type { KafkaConnection, SaslSettings } from "./port.js";
 
 export const SASL_MECHANISMS = ["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] as const;
@@ -87,8 +88,7 @@ async function requestToken(settings: KafkaClusterSettings): Promise<string> {
       },
       body: new URLSearchParams({ grant_type: "client_credentials", ...(oauthScope ? { scope: oauthScope } : {}) }),
     });
-    if (!response.ok) throw new Error(`status ${response.status}`);
-    const { access_token: token } = (await response.json()) as { access_token?: unknown };
+    const { access_token: token } = secretFields(await secretTextOf(response));
     if (typeof token !== "string" || token === "") throw new Error("the answer holds no access_token");
     return token;
   } catch (error) {

@@ -1,9 +1,8 @@
 import { open } from "node:fs/promises";
 import { HeadraceError, reasonOf } from "../../engine/errors.js";
+import { LONGEST_SECRET, secretFields, secretTextOf } from "../secret-text.js";
 import type { Credentials } from "./credentials.js";
 
-/** Of a file or an answer with credentials, in bytes. */
-const LONGEST = 64 * 1024;
 /** How long the server of credentials may take, in milliseconds. */
 const TIMEOUT = 10_000;
 
@@ -32,7 +31,7 @@ export function credentialsOfFile(path: string): CredentialSource {
     try {
       const file = await open(path);
       try {
-        const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST), 0, LONGEST, 0);
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST_SECRET), 0, LONGEST_SECRET, 0);
         return credentialsOf(buffer.toString("utf8", 0, bytesRead));
       } finally {
         await file.close();
@@ -63,25 +62,14 @@ export function credentialsOfAddress(address: string): CredentialSource {
 }
 
 async function ask(url: URL): Promise<string> {
-  const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(TIMEOUT) });
-  if (!response.ok) {
-    await response.body?.cancel();
-    throw new Error(`status ${response.status}`);
-  }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  // Leaving the loop ends the connection.
-  for await (const chunk of response.body ?? []) {
-    size += (chunk as Uint8Array).length;
-    if (size > LONGEST) throw new Error("the answer is too long");
-    chunks.push(chunk as Uint8Array);
-  }
-  return Buffer.concat(chunks).toString();
+  return await secretTextOf(await fetch(url, { redirect: "error", signal: AbortSignal.timeout(TIMEOUT) }));
 }
 
 /** `{"AccessKeyId", "AccessKeySecret", "SecurityToken", "Expiration"}`: the answer of AssumeRole and of an instance's metadata. */
 function credentialsOf(text: string): Credentials {
-  const fields = jsonFields(text);
+  const answer = secretFields(text);
+  const { Credentials: inner } = answer;
+  const fields = (typeof inner === "object" && inner !== null ? inner : answer) as Record<string, unknown>;
   const field = (name: string) => {
     const value = fields[name];
     if (typeof value === "string" && value !== "") return value;
@@ -94,20 +82,6 @@ function credentialsOf(text: string): Credentials {
     securityToken: fields["SecurityToken"] === undefined ? undefined : field("SecurityToken"),
     expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
   };
-}
-
-/** Its own error: that of JSON.parse quotes the text, which is secret. */
-function jsonFields(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) {
-      const { Credentials: inner } = value as { Credentials?: unknown };
-      return (typeof inner === "object" && inner !== null ? inner : value) as Record<string, unknown>;
-    }
-  } catch {
-    // Said below.
-  }
-  throw new Error("it is no JSON object");
 }
 
 function failure(from: string, reason: string, cause?: unknown): HeadraceError {

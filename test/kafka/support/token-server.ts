@@ -2,21 +2,25 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** An OAuth 2.0 server that gives a token to whoever asks (client credentials, RFC 6749 §4.4). */
+/** An OAuth 2.0 server that answers whoever asks (client credentials, RFC 6749 §4.4). */
 export class TokenServer {
   /** The Authorization header of each request so far. */
   readonly asked: string[] = [];
   readonly #server: Server;
 
-  private constructor(token: () => string) {
+  private constructor(answer: () => string) {
     this.#server = createServer((request, response) => {
       this.asked.push(request.headers.authorization ?? "");
-      response.end(JSON.stringify({ access_token: token(), token_type: "bearer" }));
+      response.end(answer());
     });
   }
 
-  static async start(token: () => string): Promise<TokenServer> {
-    const tokens = new TokenServer(token);
+  static start(token: () => string): Promise<TokenServer> {
+    return TokenServer.answering(() => JSON.stringify({ access_token: token(), token_type: "bearer" }));
+  }
+
+  static async answering(answer: () => string): Promise<TokenServer> {
+    const tokens = new TokenServer(answer);
     tokens.#server.listen(0, "127.0.0.1");
     await once(tokens.#server, "listening");
     return tokens;
