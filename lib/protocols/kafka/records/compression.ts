@@ -2,6 +2,7 @@ import { promisify } from "node:util";
 import zlib from "node:zlib";
 import { blockingWork } from "../../../engine/blocking-work.js";
 import { HeadraceError } from "../../../engine/errors.js";
+import { mostInLz4Frames } from "./lz4-frame.js";
 import { packXerial, unpackXerial } from "./xerial.js";
 
 /** Kafka's names, in the order of their numbers in a batch's attributes. */
@@ -60,7 +61,14 @@ function make(name: CompressionName): Codec {
     }
     case "lz4": {
       const lz4 = optional<Lz4Package>("lz4-napi", name);
-      return { pack: (bytes) => lz4.compressFrame(bytes), unpack: (bytes) => lz4.decompressFrame(bytes) };
+      return {
+        pack: (bytes) => lz4.compressFrame(bytes),
+        unpack: (bytes) => {
+          const most = mostInLz4Frames(bytes);
+          if (most > MOST_UNPACKED) throw new RangeError(`${most} bytes once unpacked are more than ${MOST_UNPACKED}`);
+          return lz4.decompressFrame(bytes);
+        },
+      };
     }
     case "zstd": {
       const { zstdCompress, zstdDecompress } = zlib;
