@@ -13,7 +13,7 @@ export type Malformed = (typeof MALFORMED)[number];
 /** Tells why an event came as the record was. */
 const MALFORMED_HEADER = "flume.malformed";
 const EMPTY = Buffer.alloc(0);
-/** Records that are left out are told of at most so often, in milliseconds. */
+/** Records that wait are told of so often, and those that are left out at most so often, in milliseconds. */
 const TELL_EVERY = 60_000;
 
 /** Reads the event in a record's value; of one that is none, where such were not kept out before, the value is the body. */
@@ -70,9 +70,12 @@ export class MalformedRecords {
   }
 
   async #wait(error: HeadraceError, ended: AbortSignal): Promise<readonly FetchedRecords[]> {
-    this.#context.report(error);
     this.#waiting++;
-    while (!ended.aborted) await sleep(TELL_EVERY, ended);
+    while (!ended.aborted) {
+      // Again and again: whatever else goes wrong meanwhile and is well again, this is not.
+      this.#context.report(error);
+      await sleep(TELL_EVERY, ended);
+    }
     this.#waiting--;
     this.#context.report();
     return [];
