@@ -122,10 +122,9 @@ function holdsNothing({ state, batch }: Slot): boolean {
 }
 
 function countFitting(batch: EventBatch, events: number, bytes: number, atLeastOne: boolean): number {
-  const most = Math.min(batch.length, events);
-  if (batch.bytes <= bytes || bytes === Number.POSITIVE_INFINITY) return most;
-  // Half as many until they fit: close enough, and few steps.
-  let count = most;
+  let count = Math.min(batch.length, events);
+  if (bytes === Number.POSITIVE_INFINITY) return count;
+  // Half as many until they fit: close enough, and few steps. Never the whole batch is looked at for a part of it.
   while (count > 1 && batch.slice(0, count).bytes > bytes) count >>= 1;
   return count === 1 && !atLeastOne && batch.slice(0, 1).bytes > bytes ? 0 : count;
 }
