@@ -268,8 +268,11 @@ async function close(
   clearInterval(checkpoints);
   admission.close(why ? asDeliveryError(why) : new DeliveryError("FLUME_STOPPED"));
   for (const consumer of [...consumers]) await consumer.close(why);
-  await log.close(checkpoint);
-  for (const lock of locks) await lock.release();
+  try {
+    await log.close(checkpoint);
+  } finally {
+    for (const lock of locks) await lock.release();
+  }
 }
 
 function checkpointFailed(directory: string, error: unknown): HeadraceError {

@@ -189,15 +189,16 @@ export class LogWriter {
   async #writeGroup(): Promise<void> {
     const takes = this.#takes.splice(0);
     for (const { ranges } of takes) for (const { from, to } of ranges) this.#settings.settled.add(from, to);
-    this.#owed.push(...takes.flatMap(({ ranges }) => ranges));
+    this.#owed = this.#owed.concat(takes.flatMap(({ ranges }) => ranges));
     if (this.#putsMayBeWritten) this.#refusePuts();
     let ranges: Range[];
     let takeBytes: number;
     let segment: Segment | undefined;
     let owed: number;
     do {
-      owed = this.#owed.length;
-      ranges = mergeRanges(this.#owed);
+      // Kept merged: while the disk fails for hours, each take adds to them.
+      this.#owed = ranges = mergeRanges(this.#owed);
+      owed = ranges.length;
       takeBytes = ranges.length > 0 ? HEADER_BYTES + rangesLength(ranges) : 0;
       const first = this.#putsMayBeWritten ? this.#puts[0] : undefined;
       segment = await this.#segmentFor(takeBytes, first ? this.#sizeOf(first) : 0);
@@ -209,11 +210,12 @@ export class LogWriter {
       return;
     }
     const group = this.#encode(segment, ranges, takeBytes);
-    const before = this.#owed.splice(0);
+    const before = this.#owed;
+    this.#owed = [];
     try {
       await (segment.file as NonNullable<Segment["file"]>).write(group.data, segment.tail - group.data.length);
     } catch (error) {
-      this.#owed.push(...before);
+      this.#owed = before.concat(this.#owed);
       this.#written.push(...group.written);
       this.#lose(segment, error);
       for (const take of takes) take.done();
@@ -221,14 +223,14 @@ export class LogWriter {
     }
     if (segment.suspect) {
       // A sync failed meanwhile.
-      this.#owed.push(...before);
+      this.#owed = before.concat(this.#owed);
       this.#written.push(...group.written);
       this.#lose(segment, undefined);
       for (const take of takes) take.done();
       return;
     }
     this.#complete = group.position;
-    this.#unsynced.push(...before);
+    for (const range of before) this.#unsynced.push(range);
     this.#unsyncedBytes += group.data.length;
     if (group.written.length > 0) this.#settings.at("put-written");
     if (takes.length > 0) this.#settings.at("take-written");
@@ -362,8 +364,8 @@ export class LogWriter {
     try {
       await (segment.file as NonNullable<Segment["file"]>).sync();
     } catch (error) {
-      this.#written.push(...written);
-      this.#unsynced.push(...ranges);
+      this.#written = written.concat(this.#written);
+      this.#unsynced = ranges.concat(this.#unsynced);
       this.#lose(segment, error);
       return;
     }
@@ -384,7 +386,7 @@ export class LogWriter {
     segment.suspect = true;
     const problem = asStoreError(error ?? new Error("an earlier write failed"), this.#settings.directories);
     const rejected = this.#written.splice(0);
-    this.#owed.push(...this.#unsynced.splice(0));
+    this.#owed = this.#owed.concat(this.#unsynced.splice(0));
     this.#unsyncedBytes = 0;
     for (const { request } of rejected) {
       // It may be on the disk after all: the next segment says that it does not count.

@@ -13,6 +13,7 @@ export class SegmentReader {
   readonly #find: (id: number) => Segment | undefined;
   readonly #trusting: boolean;
   #open: { readonly path: string; readonly file: StoredFile } | undefined;
+  #reading: Promise<unknown> = Promise.resolve();
 
   /** `trusting`: for tests of the tests only, takes payloads as they are. */
   constructor(fileSystem: FileSystem, find: (id: number) => Segment | undefined, trusting = false) {
@@ -21,8 +22,20 @@ export class SegmentReader {
     this.#trusting = trusting;
   }
 
-  /** The events of entries that follow each other in one segment; undefined for each that is damaged. */
-  async read(entries: readonly Entry[]): Promise<(EventBatch | undefined)[]> {
+  /** The events of entries that follow each other in one segment; undefined for each that is damaged. One call at a time. */
+  read(entries: readonly Entry[]): Promise<(EventBatch | undefined)[]> {
+    const reading = this.#read(entries);
+    this.#reading = reading.catch(() => undefined);
+    return reading;
+  }
+
+  /** Waits for the read that is under way. */
+  async close(): Promise<void> {
+    await this.#reading;
+    await this.#closeFile();
+  }
+
+  async #read(entries: readonly Entry[]): Promise<(EventBatch | undefined)[]> {
     const [first] = entries;
     const last = entries.at(-1);
     if (!first || !last) return [];
@@ -35,7 +48,7 @@ export class SegmentReader {
     return entries.map((entry) => this.#decode(there, entry, entry.offset - first.offset, segment));
   }
 
-  async close(): Promise<void> {
+  async #closeFile(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
     await open?.file.close().catch(() => undefined);
@@ -43,7 +56,7 @@ export class SegmentReader {
 
   async #fileOf(segment: Segment): Promise<StoredFile> {
     if (this.#open?.path === segment.path) return this.#open.file;
-    await this.close();
+    await this.#closeFile();
     const file = await this.#fileSystem.open(segment.path, "read");
     this.#open = { path: segment.path, file };
     return file;

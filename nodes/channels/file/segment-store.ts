@@ -94,14 +94,11 @@ export class SegmentStore {
       this.#next = undefined;
     }
     const { active } = this;
-    const { file } = active;
-    active.file = undefined;
     this.sealed.push(active);
     this.#active = next;
     this.#size = Math.min(this.#size * 2, this.#settings.largestSegment);
     this.#settings.at("segment-rolled");
-    // A close that fails loses nothing: what matters was synced.
-    await file?.close().catch(() => undefined);
+    await closeFile(active);
     this.#prepareAhead();
   }
 
@@ -118,12 +115,10 @@ export class SegmentStore {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
-    await this.#next?.then(
-      (segment) => segment.file?.close(),
-      () => undefined,
-    );
+    const next = await this.#next?.catch(() => undefined);
     await this.#dropping;
-    await this.#active?.file?.close();
+    await closeFile(next);
+    await closeFile(this.#active);
     this.#active = undefined;
   }
 
@@ -255,9 +250,16 @@ export class SegmentStore {
   }
 
   async #discard(segment: Segment): Promise<void> {
-    await segment.file?.close();
+    await closeFile(segment);
     await this.#settings.fileSystem.remove(segment.path);
   }
+}
+
+/** A close that fails loses nothing: what matters was synced. */
+async function closeFile(segment: Segment | undefined): Promise<void> {
+  const file = segment?.file;
+  if (segment) segment.file = undefined;
+  await file?.close().catch(() => undefined);
 }
 
 export function noSpace(directories: readonly string[], free: number, required: number): HeadraceError {
