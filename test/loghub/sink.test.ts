@@ -181,6 +181,18 @@ describe("LogHub sink", function () {
       );
     });
 
+    it("a time that no log can have does not become another: of a body it is refused, of a header it is none", async () => {
+      const { service, write } = await start({ serializer: "JSON", timeField: "t", timeFormat: "yyyy-MM-dd" });
+      const never = ["1960-01-01", "9999-01-01"].map((t) => event(JSON.stringify({ t })));
+      const error = await rejection(write(batchOf([event("{}"), ...never])));
+      assert.equal(error.code, "FLUME_LOGHUB_BODY");
+      assert.deepEqual([...(error.refused?.keys() ?? [])], [1, 2]);
+      assert.equal(service.calls("PutLogs"), 0);
+      // What is left of it in 32 bits would be a minute ago.
+      const [log] = await written({}, event("a", { timestamp: String((now - 60 + 2 ** 32) * 1000) }));
+      assert.ok((log?.time ?? 0) >= now);
+    });
+
     it("settings that cannot be are named when it starts", async () => {
       await assert.rejects(start({ serializer: "DELIMITED", columns: "a,,b" }), { code: "FLUME_LOGHUB_SETTING" });
       await assert.rejects(start({ serializer: "DELIMITED", columns: "a", separatorChar: "ab" }), {

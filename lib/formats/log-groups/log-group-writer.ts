@@ -18,7 +18,12 @@ export interface LogGroupParts {
   readonly tags?: readonly LogField[];
 }
 
-/** One Log in its wire form. `time`: seconds since 1970. */
+/** Whether a log can have this time, in seconds since 1970: they are 32 bits without a sign. */
+export function isLogTime(seconds: number): boolean {
+  return seconds >= 0 && seconds <= 0xffffffff;
+}
+
+/** One Log in its wire form. `time`: see `isLogTime`. */
 export function encodeLog(time: number, fields: readonly LogField[]): Buffer {
   let size = 1 + varintBytes(time);
   for (const field of fields) size += withLength(pairBytes(field));

@@ -4,7 +4,7 @@ import type { FlumeEvent } from "../../../lib/engine/event.js";
 import { BoundedMatching, type MatchedBatch } from "../../../lib/engine/matching/bounded-matching.js";
 import { compileWholePattern } from "../../../lib/engine/pattern.js";
 import { datePattern } from "../../../lib/formats/date-pattern.js";
-import type { LogField } from "../../../lib/formats/log-groups/log-group-writer.js";
+import { isLogTime, type LogField } from "../../../lib/formats/log-groups/log-group-writer.js";
 import type { LogHubSinkSettings } from "./component.js";
 import { namesIn, oneCharacter, readCells } from "./delimited-cells.js";
 
@@ -186,16 +186,19 @@ function timeReader(format: string): TimeReader {
     });
   }
   return (text, field) => {
+    let seconds: number;
     try {
-      return Math.floor(parse(text) / 1000);
+      seconds = Math.floor(parse(text) / 1000);
     } catch (error) {
       throw unusable(`${field}: ${reasonOf(error)}`);
     }
+    if (isLogTime(seconds)) return seconds;
+    throw unusable(`${field} is "${text.slice(0, 40)}", which is no time that a log can have`);
   };
 }
 
 function epoch(text: string, field: string): number {
-  if (/^\s*\d{1,10}\s*$/.test(text)) return Number(text);
+  if (/^\s*\d{1,10}\s*$/.test(text) && isLogTime(Number(text))) return Number(text);
   throw unusable(`${field} is "${text.slice(0, 40)}", which is no time in seconds`);
 }
 

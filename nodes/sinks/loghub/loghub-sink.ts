@@ -7,7 +7,7 @@ import { DeliveryError, HeadraceError, isDeliveryError, isHeadraceError } from "
 import type { FlumeEvent, Headers } from "../../../lib/engine/event.js";
 import { nextLoopTurn, turnIsOver } from "../../../lib/engine/turn.js";
 import { localHostNames } from "../../../lib/formats/local-host-names.js";
-import { encodeLog } from "../../../lib/formats/log-groups/log-group-writer.js";
+import { encodeLog, isLogTime } from "../../../lib/formats/log-groups/log-group-writer.js";
 import { openLogStore } from "../../../lib/protocols/loghub/log-store.js";
 import { logStoreSettings } from "../../../lib/protocols/loghub/project-settings.js";
 import type { LogHubSinkSettings } from "./component.js";
@@ -132,7 +132,9 @@ export class LogHubSink implements Sink {
   /** Seconds since 1970, from the header that times of events stand in. */
   #time({ headers }: FlumeEvent): number | undefined {
     const text = this.#settings.useRecordTime ? headers["timestamp"] : undefined;
-    return text !== undefined && /^\d{1,13}$/.test(text) ? Math.floor(Number(text) / 1000) : undefined;
+    if (text === undefined || !/^\d{1,13}$/.test(text)) return undefined;
+    const seconds = Math.floor(Number(text) / 1000);
+    return isLogTime(seconds) ? seconds : undefined;
   }
 
   #hashKey(headers: Headers): string | undefined {
