@@ -276,6 +276,17 @@ for (const version of ["5", "4.1"] as const) {
       assert.equal(warnings.length, 1);
     });
 
+    it("what a node sends for an event after it has told an error of it is no late send: the event comes again", async () => {
+      const how = "node.error('once', msg); await new Promise((r) => setTimeout(r, 50));";
+      await oracle.deployPath("le", [javascript("n", failsOnce("true", how), [["s"]])]);
+      const { channels, written } = await run("le");
+      assert.ok((channels["le"]?.committed.length ?? 0) > 0);
+      assert.equal(Object.keys(written).length, 9);
+      const metrics = await oracle.nodeRed.adminGet<Record<string, Record<string, string>>>("/headrace/metrics");
+      assert.equal(metrics["CHANNEL.le"]?.["LateSendCount"], "0");
+      await oracle.shows("le", / tracked$/);
+    });
+
     it("keeps nothing after 20,000 events that were given up", async function () {
       this.timeout(120_000);
       await oracle.deployPath(

@@ -36,8 +36,9 @@ export class EventRecord {
   readonly rescues: Failure | undefined;
   /** Of a child: which of the parents its message belongs to is not known. */
   doubtful = false;
-  /** For an event: who is told, once, and which one it is there. */
+  /** Of an event: who is told of its end, once. */
   owner: EventOwner | undefined;
+  /** Which of the owner's events it is. */
   readonly index: number;
 
   constructor(number: number, parents: readonly EventRecord[], rescues?: Failure, owner?: EventOwner, index = 0) {

@@ -21,7 +21,7 @@ export class JoinGroups {
 
   /** One of the node's messages was completed. */
   completed(record: EventRecord): void {
-    this.#open();
+    this.#openTurn();
     this.#contributors.add(record);
     for (const child of this.#sent) this.#records.addParent(child, record);
   }
@@ -29,7 +29,7 @@ export class JoinGroups {
   /** The record of a message that the node sends now. Always a fresh one, so there are no circles. */
   sent(record: EventRecord, message: NodeMessage): EventRecord {
     if (this.#sent.includes(record)) return record;
-    this.#open();
+    this.#openTurn();
     this.#contributors.add(record);
     const child = this.#records.openChild([...this.#contributors].filter((one) => !one.over));
     this.#records.nameChild(child, message._msgid);
@@ -38,7 +38,7 @@ export class JoinGroups {
     return child;
   }
 
-  #open(): void {
+  #openTurn(): void {
     if (this.#turnOpen) return;
     this.#turnOpen = true;
     afterTurn(() => {

@@ -1,6 +1,6 @@
 import type { RedNode } from "../node-red.js";
 
-/** Counts messages that nodes send for events that have been settled: such nodes call `done()` too early. */
+/** Counts messages that nodes send for events that have come to a good end: such nodes call `done()` too early. */
 export class LateSends {
   readonly #counts = new WeakMap<RedNode, number>();
   readonly #onFirst: (node: RedNode) => void;

@@ -8,7 +8,7 @@ import type { NodeContact } from "./node-contact.js";
 import type { OpenRecords } from "./open-records.js";
 import { tokenOn } from "./token.js";
 
-/** Finds the record that a message belongs to, and tells of messages that come when theirs has been settled. */
+/** Finds the record that a message belongs to, and tells of messages that come after the good end of theirs. */
 export class MessageOwners {
   readonly #records: OpenRecords;
   readonly #now: HandlerNow;
@@ -62,7 +62,7 @@ export class MessageOwners {
 
   #untracked(message: NodeMessage, node: RedNode): undefined {
     const number = this.#numberOn(message);
-    if (number !== undefined && this.#records.wasSettled(number)) this.#late.count(node);
+    if (number !== undefined && this.#records.endedWell(number)) this.#late.count(node);
     return undefined;
   }
 

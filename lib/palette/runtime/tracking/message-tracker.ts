@@ -13,7 +13,7 @@ import { MessageOwners } from "./message-owners.js";
 import type { NodeContact } from "./node-contact.js";
 import { NodeContacts } from "./node-contacts.js";
 import { isMessage, NodeFailures } from "./node-failures.js";
-import { nodeNow, outstandingTimers } from "./node-internals.js";
+import { isInFlow, outstandingTimers } from "./node-internals.js";
 import { catches, isFlumeNode, joins } from "./node-rules.js";
 import { OpenRecords } from "./open-records.js";
 import { RoutingHolds } from "./routing-holds.js";
@@ -24,7 +24,7 @@ import { stamp, tokenOn } from "./token.js";
 const SENDS_WITHIN = 1000;
 
 export interface TrackerEvents {
-  /** A node sent for an event that had been settled; told once for each node object. */
+  /** A node sent for an event that had come to a good end; told once for each node object. */
   sentLate(node: RedNode): void;
 }
 
@@ -56,7 +56,7 @@ export class MessageTracker {
       errored: (contact, error, message) => this.#errored(contact, error, message),
       tell: (failure, contact, error, go) => this.#failures.tell(failure, contact, error, go),
       sending: (sent) => this.#sending(sent),
-      sent: (sent) => this.#routing.look(sent),
+      sent: (sent) => this.#routing.returned(sent),
     });
     this.#hooks = new MessageHooks(red, {
       delivering: (event) => this.#delivering(event),
@@ -108,10 +108,10 @@ export class MessageTracker {
     const { msg, source } = event;
     stamp(msg, record);
     // Held before the first hook: another module's may drop it, or keep it for a while.
-    this.#routing.sent(event, record);
+    this.#routing.begins(event, record);
     const events = [event];
     source.node._flow.send(events);
-    this.#routing.look(events);
+    this.#routing.returned(events);
     this.#records.release(record);
   }
 
@@ -140,11 +140,11 @@ export class MessageTracker {
     const { completed, lost } = this.#deploy.end(complete);
     if (!guards.deploys) return;
     for (const delivery of completed) {
-      if (nodeNow(this.#red, delivery.contact.node)) this.#complete(delivery);
+      if (isInFlow(this.#red, delivery.contact.node)) this.#complete(delivery);
     }
     const failed = new Set(lost);
     for (const { record, contact } of this.#deliveries.all()) {
-      if (!nodeNow(this.#red, contact.node)) failed.add(record);
+      if (!isInFlow(this.#red, contact.node)) failed.add(record);
     }
     // At once: the rest may wait for ever, in a Join for example, for what was thrown away.
     this.#records.failNow(this.#records.eventsOf(failed), { error: redeployed() });
@@ -166,7 +166,7 @@ export class MessageTracker {
       if (!found) continue;
       const record = contact.joinGroups && guards.joinGroups ? contact.joinGroups.sent(found, event.msg) : found;
       if (tokenOn(event.msg) !== record.number) stamp(event.msg, record);
-      this.#routing.sent(event, record);
+      this.#routing.begins(event, record);
       tracked = true;
       if (contact.ending === "send") this.#endAllOf(contact, found);
     }

@@ -1,7 +1,7 @@
 import type { NodeMessage, NodeRed, RedNode, SendEvent } from "../node-red.js";
 import type { Failure } from "./event-record.js";
 import { NodeContact } from "./node-contact.js";
-import { nodeNow, shadow } from "./node-internals.js";
+import { isInFlow, shadow } from "./node-internals.js";
 import { endingOf } from "./node-rules.js";
 
 /** What nodes and flows do that have had a tracked message. */
@@ -51,7 +51,7 @@ export class NodeContacts {
   /** After a deploy: shadows on a node object go with it. */
   forgetReplaced(): void {
     for (const [node, contact] of this.#contacts) {
-      if (nodeNow(this.#red, node)) contact.switchTurns?.rewired();
+      if (isInFlow(this.#red, node)) contact.switchTurns?.rewired();
       else this.#contacts.delete(node);
     }
     const flows = new Set<object>([...this.#contacts.keys()].map((node) => node._flow));

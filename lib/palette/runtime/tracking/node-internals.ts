@@ -6,7 +6,7 @@ import type { NodeDefinition, NodeMessage, NodeRed, RedNode, SendEvent } from ".
  */
 
 /** nodes/Node.js. */
-export interface NodeInternals {
+interface NodeInternals {
   /** Handlers that take `done`, counted by `Node.prototype.on`. */
   _expectedDoneCount?: unknown;
   /** What `done` calls. */
@@ -14,7 +14,7 @@ export interface NodeInternals {
 }
 
 /** flows/Flow.js: `send` of the flow that a node belongs to, which every `node.send` ends in. */
-export interface FlowInternals {
+interface FlowInternals {
   getNode(id: string): RedNode | null | undefined;
   send(events: readonly SendEvent[]): void;
 }
@@ -53,8 +53,8 @@ export function definitionOf(red: NodeRed, node: RedNode): NodeDefinition | unde
   return found;
 }
 
-/** The object that messages would reach now under this id: after a deploy it may be another one. */
-export function nodeNow(red: NodeRed, node: RedNode): boolean {
+/** Whether messages for its id would reach this very object now: a deploy may have put another one in its place. */
+export function isInFlow(red: NodeRed, node: RedNode): boolean {
   return red.nodes.getNode(node.id) === node;
 }
 

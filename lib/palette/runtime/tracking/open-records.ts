@@ -3,8 +3,8 @@ import { MessageIds } from "./message-ids.js";
 import { NumberedTable } from "./numbered-table.js";
 
 const NO_PARENTS: readonly EventRecord[] = [];
-/** Records given up that are remembered, so that what still comes for them is not taken for a late send. */
-const MOST_ABORTED = 20_000;
+/** Records that failed or were given up and are remembered: their events come again, so what is still sent for them is not late. */
+const MOST_FAILED = 20_000;
 
 /** All records that are not settled. Settles a record once nothing has held it open for one turn. */
 export class OpenRecords {
@@ -14,7 +14,7 @@ export class OpenRecords {
   readonly #foreign = new Map<string, EventRecord>();
   /** In order of creation, so parents that are children come before their own children. */
   readonly #children = new Set<EventRecord>();
-  readonly #aborted = new Set<number>();
+  readonly #failed = new Set<number>();
   #released: EventRecord[] = [];
 
   /** Events under way. */
@@ -48,9 +48,9 @@ export class OpenRecords {
     return this.#ids.of(record.number);
   }
 
-  /** Whether the record of this number, which is not open, came to its end by itself. */
-  wasSettled(number: number): boolean {
-    return !this.#aborted.has(number);
+  /** Whether the record of this number, which is not open, came to its end without a failure. */
+  endedWell(number: number): boolean {
+    return !this.#failed.has(number);
   }
 
   /** A new event, held open by whoever hands it over. */
@@ -131,7 +131,7 @@ export class OpenRecords {
   }
 
   #abort(record: EventRecord): void {
-    this.#remember(record.number);
+    this.#rememberFailed(record.number);
     this.#forget(record);
     // A child may go while one of its parents stays.
     for (const parent of record.parents) if (!parent.over) this.release(parent);
@@ -147,9 +147,10 @@ export class OpenRecords {
   #settle(record: EventRecord): void {
     const [failure] = record.failures;
     const { owner, parents, index } = record;
+    if (failure) this.#rememberFailed(record.number);
     this.#forget(record);
     // One of several messages was accepted: that says nothing of the others, unless all are the same event's.
-    const accepted = record.accepted && (!record.doubtful || rescueOneEvent(parents));
+    const accepted = record.accepted && (!record.doubtful || areRescuesOfOneEvent(parents));
     for (const parent of parents) {
       if (failure) this.fail(parent, failure);
       else if (record.rescues && record.accepted) this.#takeBack(parent, record.rescues);
@@ -172,15 +173,15 @@ export class OpenRecords {
     if (record.foreignId !== undefined) this.#foreign.delete(record.foreignId);
   }
 
-  #remember(aborted: number): void {
-    this.#aborted.add(aborted);
-    if (this.#aborted.size <= MOST_ABORTED) return;
-    const [oldest] = this.#aborted;
-    this.#aborted.delete(oldest as number);
+  #rememberFailed(number: number): void {
+    this.#failed.add(number);
+    if (this.#failed.size <= MOST_FAILED) return;
+    const [oldest] = this.#failed;
+    this.#failed.delete(oldest as number);
   }
 }
 
-function rescueOneEvent(records: readonly EventRecord[]): boolean {
+function areRescuesOfOneEvent(records: readonly EventRecord[]): boolean {
   const [first] = records;
   return records.every(({ rescues, parents }) => rescues !== undefined && parents[0] === first?.parents[0]);
 }

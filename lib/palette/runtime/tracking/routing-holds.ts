@@ -21,7 +21,7 @@ export class RoutingHolds {
   }
 
   /** `send` begins. */
-  sent(event: SendEvent, record: EventRecord): void {
+  begins(event: SendEvent, record: EventRecord): void {
     (event as RoutedEvent)[ROUTED] = record;
     this.#records.hold(record);
   }
@@ -44,7 +44,7 @@ export class RoutingHolds {
   }
 
   /** `send` has returned: what has not been delivered by now was dropped, or another module's hook has it. */
-  look(events: readonly SendEvent[]): void {
+  returned(events: readonly SendEvent[]): void {
     for (const event of events) {
       const routed = event as RoutedEvent;
       const record = routed[ROUTED];

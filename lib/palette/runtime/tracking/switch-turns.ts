@@ -32,7 +32,7 @@ export class SwitchTurns {
   readonly #waiting: Turn[] = [];
   #now: Turn | undefined;
   #send: unknown;
-  #warn: (() => void) | undefined;
+  #restoreWarn: (() => void) | undefined;
 
   constructor(node: RedNode, events: SwitchEvents) {
     this.#node = node;
@@ -68,13 +68,13 @@ export class SwitchTurns {
   }
 
   unwatch(): void {
-    this.#warn?.();
+    this.#restoreWarn?.();
     if (this.#node.send === this.#send) shadow.restore(this.#node, "send");
     for (const { run } of this.#waiting.splice(0)) run();
   }
 
   #watch(): void {
-    this.#warn ??= shadow.method(this.#node, "warn", (original, [text]) => {
+    this.#restoreWarn ??= shadow.method(this.#node, "warn", (original, [text]) => {
       const delivery = this.#now?.delivery;
       if (delivery) this.#events.warned(delivery, String(text));
       original();

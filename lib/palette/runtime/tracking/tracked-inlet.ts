@@ -58,7 +58,7 @@ export class TrackedInlet implements Inlet {
   }
 
   async prepare(batch: EventBatch, signal: AbortSignal): Promise<Prepared> {
-    this.#checkRunning();
+    if (!this.#from.phase.running) throw new DeliveryError("FLUME_STOPPED");
     const room = this.#room.take(batch.length, signal);
     const taken = typeof room === "number" ? room : await room;
     return {
@@ -131,10 +131,6 @@ export class TrackedInlet implements Inlet {
     if (phase.ending) return false;
     if (!phase.running) await phase.whenRunning(NEVER);
     return node._flow.getNode(this.#target.id) === this.#target;
-  }
-
-  #checkRunning(): void {
-    if (!this.#from.phase.running) throw new DeliveryError("FLUME_STOPPED");
   }
 }
 
