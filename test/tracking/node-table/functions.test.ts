@@ -121,7 +121,7 @@ const cases: readonly NodeCase[] = [
     name: "a function with a time limit of its own, and start code",
     nodes: [
       javascript("context.set('n', context.get('n') + 1); return msg;", [["s"]], "n", {
-        timeout: 2,
+        timeout: 20,
         initialize: "context.set('n', 0);",
       }),
     ],
