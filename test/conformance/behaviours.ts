@@ -31,7 +31,7 @@ export function itBehaves<T extends Bench>(
     }
     it(sentence, async function () {
       // Where a counterpart has to be started, the first one waits for it.
-      if (unavailable) this.timeout(120_000);
+      if (unavailable) this.timeout(300_000);
       const missing = await unavailable?.();
       if (missing !== undefined) skip(this, missing);
       const bench = await newBench();

@@ -31,6 +31,8 @@ const NO_LIMIT = Number.POSITIVE_INFINITY;
 /** Of the channel under test. */
 let patience = 30;
 const PATIENCE_WITH_EVENTS = 1000;
+/** Milliseconds for an event that has to come: from a server that a busy machine holds up, for instance. */
+const PATIENCE_WITH_EXPECTED = 30_000;
 
 export class ChannelBench implements Bench {
   readonly #factory: ChannelFactory;
@@ -90,18 +92,24 @@ export function bodies(taken: Take): string[] {
   return bodiesOf([taken.batch]);
 }
 
-/** Everything that the channel gives now, committed. */
-export async function drain(channel: Channel): Promise<string[]> {
-  const all: string[] = [];
-  for (const batch of await drainBatches(channel)) all.push(...bodiesOf([batch]));
-  return all;
+/** The channel gives these, in this order, and nothing more. */
+export async function assertGives(channel: Channel, expected: readonly string[], message?: string): Promise<void> {
+  assert.deepEqual(await drain(channel, expected.length), expected, message);
 }
 
-export async function drainBatches(channel: Channel): Promise<EventBatch[]> {
+/** Everything that the channel gives now, committed; as many as are expected are waited for. */
+export async function drain(channel: Channel, expected = 0): Promise<string[]> {
+  return bodiesOf(await drainBatches(channel, expected));
+}
+
+export async function drainBatches(channel: Channel, expected = 0): Promise<EventBatch[]> {
   const consumer = consumerOf(channel);
   const batches: EventBatch[] = [];
   // Nobody puts any more.
-  for (let taken = await takeNow(consumer); taken; taken = await takeNow(consumer)) {
+  for (let events = 0; ; ) {
+    const taken = await takeNow(consumer, NO_LIMIT, events < expected ? PATIENCE_WITH_EXPECTED : patience);
+    if (!taken) break;
+    events += taken.batch.length;
     batches.push(taken.batch);
     await taken.commit();
   }
@@ -113,13 +121,13 @@ export async function drainBatches(channel: Channel): Promise<EventBatch[]> {
  * A take, or undefined when there is nothing to take. A channel that holds events gets more time: they may be on their
  * way from a disk that others use, or be taken already.
  */
-export async function takeNow(consumer: Consumer, events = NO_LIMIT): Promise<Take | undefined> {
+export async function takeNow(consumer: Consumer, events = NO_LIMIT, within = patience): Promise<Take | undefined> {
   const enough = new AbortController();
   const isEmpty = () => (channels.get(consumer)?.size ?? 0) === 0;
   let timer = setTimeout(() => {
     if (isEmpty()) enough.abort();
     else timer = setTimeout(() => enough.abort(), PATIENCE_WITH_EVENTS);
-  }, patience);
+  }, within);
   try {
     const taken = await consumer.take({ events, bytes: NO_LIMIT }, enough.signal);
     assert.notEqual(taken?.batch.length, 0, "the consumer gave a batch without events");

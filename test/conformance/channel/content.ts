@@ -19,7 +19,7 @@ const entriesOf = ({ headers }: FlumeEvent) => {
 async function passThrough(bench: ChannelBench, ...events: FlumeEvent[]): Promise<FlumeEvent[]> {
   const channel = await bench.open();
   await putBatch(channel, batchOf(events));
-  return (await drainBatches(channel)).flatMap((batch) => [...batch]);
+  return (await drainBatches(channel, events.length)).flatMap((batch) => [...batch]);
 }
 
 export const content = {

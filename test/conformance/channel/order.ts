@@ -1,7 +1,17 @@
 import { strict as assert } from "node:assert";
 import { staysPending } from "../../support/pending.js";
 import type { Behaviours } from "../behaviours.js";
-import { bodies, type ChannelBench, consumerOf, drain, prepare, put, take, takeNow } from "./channel-bench.js";
+import {
+  assertGives,
+  bodies,
+  type ChannelBench,
+  consumerOf,
+  drain,
+  prepare,
+  put,
+  take,
+  takeNow,
+} from "./channel-bench.js";
 
 export const order = {
   "gives events in the order of admission": async (bench) => {
@@ -9,7 +19,7 @@ export const order = {
     await put(channel, "1", "2");
     await put(channel, "3");
     await put(channel, "4", "5", "6");
-    assert.deepEqual(await drain(channel), ["1", "2", "3", "4", "5", "6"]);
+    await assertGives(channel, ["1", "2", "3", "4", "5", "6"]);
   },
 
   "keeps the order of admission whatever the order of commits": async (bench) => {
@@ -20,7 +30,7 @@ export const order = {
     await third.commit();
     await first.commit();
     await second.commit();
-    assert.deepEqual(await drain(channel), ["1", "2", "3"]);
+    await assertGives(channel, ["1", "2", "3"]);
   },
 
   "gives nothing that is not committed, and nothing from behind it": async (bench) => {
@@ -29,7 +39,7 @@ export const order = {
     await put(channel, "2");
     assert.equal(await takeNow(consumerOf(channel)), undefined);
     await first.commit();
-    assert.deepEqual(await drain(channel), ["1", "2"]);
+    await assertGives(channel, ["1", "2"]);
   },
 
   "goes on behind a put that was aborted": async (bench) => {
@@ -81,7 +91,7 @@ export const order = {
     const taken = await take(consumer, 2);
     await taken.rollback();
     assert.deepEqual(bodies(await take(consumer, 1)), ["1"]);
-    assert.deepEqual(await drain(channel), ["2", "3"]);
+    await assertGives(channel, ["2", "3"]);
   },
 
   "puts the events of several leases back where they were, in whatever order they come": async (bench) => {
@@ -98,7 +108,7 @@ export const order = {
       const consumer = consumerOf(channel);
       const takes = [await take(consumer, 2), await take(consumer, 3), await take(consumer, 2)];
       for (const index of given) await takes[index]?.rollback();
-      assert.deepEqual(await drain(channel), ["1", "2", "3", "4", "5", "6", "7", "8"], given.join());
+      await assertGives(channel, ["1", "2", "3", "4", "5", "6", "7", "8"], given.join());
     }
   },
 
@@ -110,7 +120,7 @@ export const order = {
     await takes[2]?.rollback();
     await takes[1]?.commit();
     await takes[0]?.rollback();
-    assert.deepEqual(await drain(channel), ["1", "2", "5", "6"]);
+    await assertGives(channel, ["1", "2", "5", "6"]);
   },
 
   "gives what was rolled back before what was put in the meantime": async (bench) => {
@@ -119,7 +129,7 @@ export const order = {
     const taken = await take(consumerOf(channel));
     await put(channel, "2");
     await taken.rollback();
-    assert.deepEqual(await drain(channel), ["1", "2"]);
+    await assertGives(channel, ["1", "2"]);
   },
 
   "gives every event once, to one of its consumers": async (bench) => {
@@ -135,7 +145,7 @@ export const order = {
     const sent = Array.from({ length: 60 }, (_, i) => String(i));
     for (let i = 0; i < 60; i += 4) await put(channel, ...sent.slice(i, i + 4));
     await Promise.all(pumps);
-    all.push(...(await drain(channel)));
+    all.push(...(await drain(channel, sent.length - all.length)));
     assert.deepEqual(
       all.map(Number).sort((a, b) => a - b),
       sent.map(Number),

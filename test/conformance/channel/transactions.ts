@@ -7,7 +7,7 @@ import {
   bodies,
   type ChannelBench,
   consumerOf,
-  drain,
+  assertGives,
   LONG,
   prepare,
   put,
@@ -23,7 +23,7 @@ export const transactions = {
     const prepared = await prepare(channel, "1");
     prepared.abort();
     await assert.rejects(async () => prepared.commit());
-    assert.deepEqual(await drain(channel), []);
+    await assertGives(channel, []);
     await assertRoomFor(channel, 2);
   },
 
@@ -32,7 +32,7 @@ export const transactions = {
     const prepared = await prepare(channel, "1");
     await prepared.commit();
     prepared.abort();
-    assert.deepEqual(await drain(channel), ["1"]);
+    await assertGives(channel, ["1"]);
     await assertRoomFor(channel, 2);
   },
 
@@ -40,9 +40,9 @@ export const transactions = {
     const channel = await bench.open({ capacity: 2, transactionCapacity: 2 });
     const prepared = await prepare(channel, "1");
     await prepared.commit();
-    assert.deepEqual(await drain(channel), ["1"]);
+    await assertGives(channel, ["1"]);
     await assert.rejects(async () => prepared.commit());
-    assert.deepEqual(await drain(channel), []);
+    await assertGives(channel, []);
     await assertRoomFor(channel, 2);
   },
 
@@ -66,7 +66,7 @@ export const transactions = {
     const second = await take(consumer, 1);
     await second.rollback();
     await assert.rejects(second.commit());
-    assert.deepEqual(await drain(channel), ["2"]);
+    await assertGives(channel, ["2"]);
     await assertRoomFor(channel, 2);
   },
 
@@ -92,7 +92,7 @@ export const transactions = {
     await consumer.close();
     assert.equal(lost.aborted, true);
     assert.equal(takes[1]?.lost.aborted, true, "also when asked afterwards");
-    assert.deepEqual(await drain(channel), ["1", "2", "3"]);
+    await assertGives(channel, ["1", "2", "3"]);
   },
 
   "refuses a commit that comes after its consumer was closed, and gives the events once more only": async (bench) => {
@@ -107,7 +107,7 @@ export const transactions = {
     await assert.rejects(late.commit(), { code: "FLUME_LEASE_LOST" });
     await late.rollback();
     await next.commit();
-    assert.deepEqual(await drain(channel), []);
+    await assertGives(channel, []);
     await assertRoomFor(channel, 2);
   },
 
@@ -120,7 +120,7 @@ export const transactions = {
     await consumer.close();
     await consumer.close();
     assert.equal(taken.lost.aborted, false);
-    assert.deepEqual(await drain(channel), ["2"]);
+    await assertGives(channel, ["2"]);
   },
 
   "ends a take that waits when its consumer is closed": async (bench) => {
@@ -132,7 +132,7 @@ export const transactions = {
     assert.equal(await waiting, undefined);
     await put(channel, "1");
     assert.equal(await consumer.take(ANY, NEVER), undefined);
-    assert.deepEqual(await drain(channel), ["1"]);
+    await assertGives(channel, ["1"]);
   },
 
   "ends a take that waits when its signal aborts, and loses nothing": async (bench) => {
@@ -165,9 +165,9 @@ export const transactions = {
     await waiting;
     await assert.rejects(prepare(channel, "3"), { code: "FLUME_STOPPED" });
     await channel.start();
-    assert.deepEqual(await drain(channel), ["1"]);
+    await assertGives(channel, ["1"]);
     await put(channel, "4");
-    assert.deepEqual(await drain(channel), ["4"]);
+    await assertGives(channel, ["4"]);
   },
 
   "rolls open takes back when it stops, and has them, in order, when started again": async (bench) => {
@@ -182,7 +182,7 @@ export const transactions = {
     assert.equal(held.lost.aborted, true);
     await assert.rejects(held.commit(), { code: "FLUME_LEASE_LOST" });
     await channel.start();
-    assert.deepEqual(await drain(channel), ["2", "3", "4"]);
+    await assertGives(channel, ["2", "3", "4"]);
   },
 
   "ends takes that wait when it stops": async (bench) => {
@@ -202,9 +202,9 @@ export const transactions = {
       () => false,
     );
     await channel.start();
-    assert.deepEqual(await drain(channel), kept ? ["1"] : []);
+    await assertGives(channel, kept ? ["1"] : []);
     await put(channel, "2", "3");
-    assert.deepEqual(await drain(channel), ["2", "3"]);
+    await assertGives(channel, ["2", "3"]);
   },
 
   "stops in any state": async (bench) => {
@@ -215,6 +215,6 @@ export const transactions = {
     await channel.stop();
     await channel.start();
     await put(channel, "1");
-    assert.deepEqual(await drain(channel), ["1"]);
+    await assertGives(channel, ["1"]);
   },
 } satisfies Behaviours<ChannelBench>;
