@@ -253,6 +253,9 @@ describe("bad input", () => {
       nullSink("folder-other"),
     ]);
     const client = await clientOf(port);
+    // The sink has started and has no file open: the next line needs a new one.
+    assert.equal(await client.ask("while it is there"), "OK");
+    await eventually(async () => (await counter(nodeRed(), "SINK.folder-sink", "ConnectionClosedCount")) === 1);
     await folder.remove();
     assert.equal(await client.ask("a line"), "OK");
     await nodeRed().comms.waitForStatus("folder-sink", ({ fill, text }) => fill === "red" && text === "write failed");

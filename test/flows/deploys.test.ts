@@ -62,7 +62,9 @@ class LineSender {
   }
 }
 
-describe("deploys", () => {
+describe("deploys", function () {
+  // Each wait has a limit of its own; one test has many of them.
+  this.timeout(180_000);
   const nodeRed = useNodeRedWithTestNodes({
     settings: { runtimeState: { enabled: true, ui: true }, headrace: { drainSeconds: 1 } },
   });
@@ -83,7 +85,13 @@ describe("deploys", () => {
     ...(changes.extra ?? []),
   ];
   const size = () => counter(nodeRed(), `CHANNEL.${id}-channel`, "ChannelSize");
-  const state = (to: "start" | "stop") => nodeRed().adminPost("/flows/state", { state: to });
+  const stopFlows = () => nodeRed().adminPost("/flows/state", { state: "stop" });
+  /** Waits for its "Started flows", which the next deploy would take for its own. */
+  const startFlows = async () => {
+    const from = nodeRed().logs.length;
+    await nodeRed().adminPost("/flows/state", { state: "start" });
+    await nodeRed().waitForLog(/Started flows/, { from });
+  };
 
   it("of every type leave connections open when the source is not changed", async () => {
     await nodeRed().deploy(flow());
@@ -130,7 +138,7 @@ describe("deploys", () => {
     const client = await clientOf(port);
     for (let i = 0; i < 20; i++) assert.equal(await client.ask(`${i}`), "OK");
     const from = nodeRed().logs.length;
-    await state("stop");
+    await stopFlows();
     await nodeRed().waitForLog(
       /20 events in this channel could not be delivered within 1 s.*FLUME_CHANNEL_NOT_DRAINED/,
       {
@@ -139,33 +147,35 @@ describe("deploys", () => {
     );
     await client.closed();
     await setMode(nodeRed(), `${id}-sink`, "open");
-    await state("start");
+    await startFlows();
     const after = await clientOf(port);
     assert.equal(await after.ask("after"), "OK");
     const lines = [...[...Array(20).keys()].map(String), "after"];
     assert.deepEqual(await bodiesAt(nodeRed(), `${id}-sink`, 21), lines);
+    // What the sink has taken is committed thereafter.
+    await eventually(async () => (await size()) === 0);
     const put = await counter(nodeRed(), `CHANNEL.${id}-channel`, "EventPutSuccessCount");
     const taken = await counter(nodeRed(), `CHANNEL.${id}-channel`, "EventTakeSuccessCount");
     assert.deepEqual([put, taken], [21, 21]);
     await after.end();
-  }).timeout(60_000);
+  });
 
   it("a channel that is removed while the flows are stopped is not kept, and its loss is told", async () => {
     await nodeRed().deploy(flow());
     await setMode(nodeRed(), `${id}-sink`, "refusing");
     const client = await clientOf(port);
     for (let i = 0; i < 3; i++) await client.ask(`${i}`);
-    await state("stop");
+    await stopFlows();
     await client.closed();
     const from = nodeRed().logs.length;
     await eventually(async () => (await nodeRed().adminGet<{ state: string }>("/flows/state")).state === "stop");
     await nodeRed().adminPost("/flows", [tab()], { "Node-RED-Deployment-Type": "full" });
-    await state("start");
+    await startFlows();
     await nodeRed().waitForLog(
       new RegExp(`The channel ${id}-channel was removed from the flow while it held 3 events`),
       { from },
     );
-  }).timeout(60_000);
+  });
 
   it("a new port: lines on their way are answered, the old port closes, the new one opens", async () => {
     const old = port;
@@ -310,8 +320,8 @@ describe("deploys", () => {
   it("a deploy that takes long is no part of the keep-alive: who waits for room goes on waiting", async () => {
     const slow = (name: string) =>
       flow({
-        channel: { capacity: 1, transactionCapacity: 1, keepAlive: 3 },
-        extra: [slowToClose(`${id}-slow`, 10_000, { name })],
+        channel: { capacity: 1, transactionCapacity: 1, keepAlive: 6 },
+        extra: [slowToClose(`${id}-slow`, 13_000, { name })],
       });
     await nodeRed().deploy(slow("before"));
     await setMode(nodeRed(), `${id}-sink`, "held");
@@ -322,7 +332,7 @@ describe("deploys", () => {
     const from = nodeRed().logs.length;
     const deployed = nodeRed().deploy(slow("after"), "nodes");
     await nodeRed().waitForLog(/Stopping modified nodes/, { from });
-    await sleep(4000);
+    await sleep(7000);
     await setMode(nodeRed(), `${id}-sink`, "open");
     await deployed;
     assert.equal(await client.read(), "OK");
