@@ -84,4 +84,42 @@ describe("finishing files of HDFS", function () {
     assert.equal(context.reports.at(-1), undefined);
     assert.deepEqual(await end(), []);
   });
+
+  describe("of an earlier run", () => {
+    /** A file of so many bytes; the first cut is only begun. */
+    const fileOf = (given: number | undefined): string[] => {
+      const operations: string[] = [];
+      let length = given;
+      let cuts = 0;
+      nameNode.answer = ({ url }, response) => {
+        const operation = url.searchParams.get("op") ?? "";
+        const newLength = url.searchParams.get("newlength");
+        operations.push(newLength === null ? operation : `${operation} ${newLength}`);
+        if (newLength !== null) length = Number(newLength);
+        if (operation !== "GETFILESTATUS") json(response, 200, { boolean: newLength === null || ++cuts > 1 });
+        else if (length === undefined) json(response, 404, remote("FileNotFoundException"));
+        else json(response, 200, { FileStatus: { pathSuffix: "", type: "FILE", length, modificationTime: 0 } });
+      };
+      return operations;
+    };
+
+    const cut = (to: number) => ["GETFILESTATUS", `TRUNCATE ${to}`];
+    for (const [what, length, record, expected] of [
+      ["cut short in its last write", 5, { durable: 3, intended: 6 }, [...cut(3), ...cut(3), "RENAME"]],
+      ["whole, though nobody was told", 6, { durable: 3, intended: 6 }, [...cut(6), ...cut(6), "RENAME"]],
+      ["whole, and sent elsewhere", 6, { durable: 3, intended: 6, resent: true }, [...cut(3), ...cut(3), "RENAME"]],
+      ["of which nothing counts", 4, { durable: 0, intended: 6 }, ["GETFILESTATUS", "DELETE"]],
+      ["longer than anybody meant it to be", 9, { durable: 3, intended: 6 }, ["GETFILESTATUS", "RENAME"]],
+      ["that is not there", undefined, { durable: 3, intended: 6 }, ["GETFILESTATUS"]],
+    ] as const) {
+      it(`a file ${what}: ${expected.join(", ")}`, async () => {
+        const operations = fileOf(length);
+        const { finisher, end } = await finisherWith({ closeTries: 0, retryInterval: 1 });
+        await finisher.finish({ ...RECORD, ...record }, false);
+        await eventually(() => finisher.busy === 0, { within: 30_000, what: "the end of it" });
+        assert.deepEqual(operations, expected);
+        assert.deepEqual(await end(), []);
+      });
+    }
+  });
 });

@@ -1,4 +1,5 @@
 import { strict as assert } from "node:assert";
+import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { joinBatches } from "../../lib/engine/batch.js";
 import type { Sink } from "../../lib/engine/contracts.js";
@@ -16,6 +17,8 @@ class Files {
   readonly contents = new Map<string, string>();
   /** Whether nobody may write there now. */
   refuses: (path: string) => boolean = () => false;
+  /** Called with the path before anything is done for a write. */
+  before: (path: string) => void = () => undefined;
   /** Bytes are taken, and told to be, after this. */
   durable: Promise<void> = Promise.resolve();
 
@@ -38,7 +41,10 @@ class Files {
         this.contents.delete(path);
       }
       json(response, 200, { boolean: true });
-    } else if (this.refuses(path)) json(response, 403, remote("AccessControlException"));
+      return;
+    }
+    this.before(path);
+    if (this.refuses(path)) json(response, 403, remote("AccessControlException"));
     else if (!url.searchParams.has("data")) {
       response.writeHead(307, { location: `${url.href}&data=true` }).end();
     } else {
@@ -123,5 +129,23 @@ describe("a batch of which HDFS has taken a part", function () {
       await writing;
       assert.deepEqual(files.lines, texts(first + 3));
     }
+  });
+
+  it("is in a file that the journal knows before HDFS is asked for anything, with the length that it will have", async () => {
+    const sink = await sinkWith({ path: "/logs" });
+    const known: unknown[] = [];
+    files.before = (path) => {
+      const lines = readFileSync(folder().file("hdfs-open-files.jsonl"), "utf8").split("\n").slice(0, -1);
+      const { open, durable, intended } = JSON.parse(lines.at(-1) ?? "{}") as Record<string, unknown>;
+      known.push([open === path, durable, intended]);
+    };
+    await sink.write(numbered(0, 3), NEVER);
+    await sink.write(numbered(3, 3), NEVER);
+    // Each of the two steps of a create, and of an append.
+    const [first, second] = [
+      [true, 0, 6],
+      [true, 6, 12],
+    ];
+    assert.deepEqual(known, [first, first, second, second]);
   });
 });

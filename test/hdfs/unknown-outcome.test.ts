@@ -8,21 +8,24 @@ import { useTempDir } from "../support/temp-dir.js";
 import { type Asked, FakeNode, json, remote } from "./support/fake-node.js";
 import { hdfsSink, numbered } from "./support/sinks.js";
 
-/** What becomes of an append whose answer is lost, on the far side. */
+/** What becomes of a write whose answer is lost, on the far side. */
 interface Loss {
   /** Bytes of it that are in the file. */
   readonly kept: number;
   /** Times that HDFS says no to TRUNCATE, since a data node still has the file open. */
   readonly held?: number;
+  /** Times that it says that cutting has begun, and is not over. */
+  readonly recovering?: number;
 }
 
-/** A name node and data node in one that holds one file, and loses answers to appends when told to. */
+/** A name node and data node in one that holds one file, and loses answers to writes when told to. */
 class OneFile {
   readonly node = new FakeNode();
   content = "";
   readonly operations: string[] = [];
   readonly losses: Loss[] = [];
   #held = 0;
+  #recovering = 0;
 
   constructor() {
     this.node.answer = (asked, response) => this.#answer(asked, response);
@@ -39,8 +42,10 @@ class OneFile {
     if (operation === "APPEND") this.#append(body, response);
     else if (operation === "TRUNCATE") this.#truncate(Number(url.searchParams.get("newlength")), response);
     else if (operation === "CREATE") {
-      this.content = body;
-      response.writeHead(201).end();
+      const loss = this.losses.shift();
+      this.content = body.slice(0, loss?.kept);
+      if (loss) response.destroy();
+      else response.writeHead(201).end();
     } else if (operation === "GETFILESTATUS") {
       json(response, 200, { FileStatus: { pathSuffix: "", type: "FILE", length: this.content.length } });
     } else json(response, 200, { boolean: true });
@@ -50,6 +55,7 @@ class OneFile {
     const loss = this.losses.shift();
     this.content += body.slice(0, loss?.kept);
     this.#held = loss?.held ?? 0;
+    this.#recovering = loss?.recovering ?? 0;
     if (loss) response.destroy();
     else response.writeHead(200).end();
   }
@@ -60,7 +66,7 @@ class OneFile {
       return;
     }
     this.content = this.content.slice(0, length);
-    json(response, 200, { boolean: true });
+    json(response, 200, { boolean: this.#recovering-- <= 0 });
   }
 }
 
@@ -100,6 +106,25 @@ describe("an append to HDFS whose answer is lost", function () {
 
   it("is cut off and sent again when a part of it is there, in the middle of a line", async () => {
     assert.deepEqual(await writeTwice({ kept: 3 }), ["APPEND", "GETFILESTATUS", "TRUNCATE", "APPEND"]);
+  });
+
+  it("is sent again once what was cut off is gone for good: HDFS says when it has begun with that, and when it is done", async () => {
+    const asked = await writeTwice({ kept: 3, recovering: 2 });
+    const look = ["GETFILESTATUS", "TRUNCATE"];
+    assert.deepEqual(asked, ["APPEND", ...look, ...look, ...look, "APPEND"]);
+  });
+
+  it("or a create: the second try writes over what the first has made, and no first try over anything", async () => {
+    const { sink } = hdfsSink([file.node.url], folder().path, { path: "/one" });
+    await sink.start();
+    file.losses.push({ kept: 3 });
+    await sink.write(numbered(0, 3), NEVER);
+    await sink.stop();
+    assert.equal(file.content, "0\n1\n2\n");
+    const overwrites = file.node.asked
+      .filter(({ url }) => url.searchParams.get("op") === "CREATE" && !url.searchParams.has("data"))
+      .map(({ url }) => url.searchParams.get("overwrite"));
+    assert.deepEqual(overwrites, ["false", "true"]);
   });
 
   it("goes into a new file when it cannot be found out, and does not wait for ever", async () => {

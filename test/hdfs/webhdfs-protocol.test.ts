@@ -1,12 +1,18 @@
 import { contentOf } from "../../lib/engine/content.js";
 import { strict as assert } from "node:assert";
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { createServer as createSecureServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
+import { promisify } from "node:util";
 import { HeadraceError } from "../../lib/engine/errors.js";
 import { isHdfsError, isTaken } from "../../lib/protocols/webhdfs/hdfs-error.js";
 import { KerberosLogin, type KerberosPackage } from "../../lib/protocols/webhdfs/kerberos-login.js";
 import { WebHdfsClient } from "../../lib/protocols/webhdfs/webhdfs-client.js";
 import { type WebHdfsSettings, webHdfsSettings } from "../../lib/protocols/webhdfs/webhdfs-settings.js";
 import { eventually } from "../support/eventually.js";
+import { tempDir } from "../support/temp-dir.js";
 import { type Answer, FakeNode, json, remote } from "./support/fake-node.js";
 import { clusterSettings } from "./support/sinks.js";
 
@@ -14,6 +20,21 @@ const STATUS = { FileStatus: { pathSuffix: "", type: "FILE", length: 3, modifica
 
 /** The ticket of the process. */
 const TICKET = { kind: "kerberos", principal: "", keyTab: "" } as const;
+
+/** Of this machine's loopback address, signed by itself. */
+async function certificate(): Promise<{ cert: string; key: string }> {
+  const folder = await tempDir();
+  try {
+    const [cert, key] = [folder.file("server.pem"), folder.file("server.key")];
+    await promisify(execFile)("openssl", [
+      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"],
+      ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+    ]);
+    return { cert: await readFile(cert, "utf8"), key: await readFile(key, "utf8") };
+  } finally {
+    await folder.remove();
+  }
+}
 
 describe("WebHDFS on the wire", () => {
   const nodes: FakeNode[] = [];
@@ -195,12 +216,56 @@ describe("WebHDFS on the wire", () => {
     assert.equal(httpFs.asked[1]?.headers["content-type"], "application/octet-stream");
   });
 
-  it("does not follow from TLS to plain text, nor to anything that is no address", async () => {
+  it("asks for a file by its name, whatever a URL means by the characters in it", async () => {
+    const nameNode = await fake((_, response) => json(response, 200, STATUS));
+    await clientOf([nameNode.url]).status("/a b/ü?op=DELETE#%2F&/c;d+e");
+    const { pathname, searchParams } = nameNode.asked[0]?.url ?? assert.fail();
+    const names = pathname.split("/").map(decodeURIComponent);
+    assert.deepEqual(names, ["", "webhdfs", "v1", "a b", "ü?op=DELETE#%2F&", "c;d+e"]);
+    assert.deepEqual(searchParams.getAll("op"), ["GETFILESTATUS"]);
+  });
+
+  it("does not follow to what is no address of a data node", async () => {
     const nameNode = await fake((_, response) => response.writeHead(307, { location: "file:///etc/passwd" }).end());
     await assert.rejects(
       clientOf([nameNode.url]).append("/a", contentOf([Buffer.from("x")])),
       (error) => isHdfsError(error) && error.code === "FLUME_HDFS_REFUSED" && error.outcome === "none",
     );
+  });
+
+  it("does not follow from TLS to plain text", async () => {
+    const plain = await fake((_, response) => response.writeHead(201).end());
+    const { cert, key } = await certificate();
+    const bodies: string[] = [];
+    let location = "";
+    const secure = createSecureServer({ cert, key }, (question, answer) => {
+      const isData = question.url?.includes("data=true") ?? false;
+      const chunks: Buffer[] = [];
+      question.on("data", (chunk: Buffer) => chunks.push(chunk));
+      question.on("end", () => {
+        bodies.push(Buffer.concat(chunks).toString());
+        if (isData) answer.writeHead(201).end();
+        else answer.writeHead(307, { location }).end();
+      });
+    });
+    await new Promise<void>((resolve) => secure.listen(0, "127.0.0.1", resolve));
+    try {
+      const url = `https://127.0.0.1:${(secure.address() as AddressInfo).port}`;
+      const client = clientOf([url], { tls: { ca: cert }, timeout: 20_000 });
+      const create = () => client.create("/a", contentOf([Buffer.from("secret")]), { overwrite: false });
+      location = `${plain.url}/webhdfs/v1/a?data=true`;
+      await assert.rejects(
+        create(),
+        (error) => isHdfsError(error) && error.code === "FLUME_HDFS_REFUSED" && error.outcome === "none",
+      );
+      assert.deepEqual([plain.asked.length, bodies], [0, [""]]);
+      location = `${url}/webhdfs/v1/a?data=true`;
+      await create();
+      assert.deepEqual(bodies, ["", "", "secret"]);
+    } finally {
+      secure.closeAllConnections();
+      secure.close();
+    }
   });
 
   it("shows a delegation token instead of a name, and acts for somebody else", async () => {
