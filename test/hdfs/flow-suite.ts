@@ -96,7 +96,7 @@ export function flowSuite(cluster: () => HdfsCluster): void {
         return node.type === "flume-hdfs-cluster" ? { ...node, urls: cluster().urls[0] } : node;
       });
       const nodeRed = await NodeRed.start({ flows });
-      const netcat = await tcpClient(port);
+      const netcat = await eventually(() => tcpClient(port), { what: "netcat source" });
       assert.equal(await netcat.ask("to HDFS"), "OK");
       await netcat.end();
       await eventually(async () => (await linesBelow(client, "/flume")).includes("to HDFS"), { within: 120_000 });

@@ -158,7 +158,8 @@ describe("Kafka over TLS, with SASL", function () {
     }
   });
 
-  it("OAUTHBEARER: tokens are renewed on open connections; one that is refused then is told, and the next good one goes on", async () => {
+  it("OAUTHBEARER: tokens are renewed on open connections; one that is refused then is told, and the next good one goes on", async function () {
+    this.timeout(180_000);
     let good = true;
     const tokens = await TokenServer.start(() => tokenFor(good ? 600 : -60));
     const shared = { cluster: settings(tokens.oauth) };

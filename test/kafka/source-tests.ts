@@ -205,10 +205,9 @@ export function sourceTests(suite: () => SuiteKafka): void {
     stuck.gate = undefined;
     const all = () => new Set([...stuck.bodies, ...free.bodies]);
     await eventually(() => all().size === 80, { within: 30_000, what: "all events" });
-    assert.ok(
-      context.lines.some((line) => /another member/.test(line)),
-      "the late commit was refused",
-    );
+    await eventually(() => context.lines.some((line) => /another member/.test(line)), {
+      what: "refusal of the late commit",
+    });
     const twice = stuck.events + free.events - 80;
     assert.ok(twice >= 0 && twice <= 20, `${twice} events twice: no more than were under way`);
 

@@ -97,7 +97,9 @@ describe("Log Service to a real HDFS, by the example", function () {
       every: 300,
       what: `${ledger.written} logs in HDFS (${what})`,
     });
-  const start = async (): Promise<NodeRed> => (nodeRed = await NodeRed.start({ userDir: userDir.path }));
+  /** All the time there is to write what it holds when it is told to stop, for HDFS may be slow. */
+  const settings = { headrace: { drainSeconds: 8 } };
+  const start = async (): Promise<NodeRed> => (nodeRed = await NodeRed.start({ userDir: userDir.path, settings }));
 
   async function assertAllInPlace(): Promise<void> {
     const found = await inHdfs();

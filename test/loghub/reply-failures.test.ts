@@ -271,8 +271,14 @@ describe("LogHub source, failures of replies", function () {
       ledger.write(0, 5_000, 1);
       ledger.write(1, 5_000, 1);
       await eventually(() => reader.outlet.waiting === 2, { what: "deliveries that wait" });
-      await sleep(500);
-      const pulls = service.calls("PullLogs");
+      // Each shard has asked for what fits, however long that took.
+      let pulls = 0;
+      const stopped = () => {
+        const before = pulls;
+        pulls = service.calls("PullLogs");
+        return pulls === before;
+      };
+      await eventually(stopped, { every: 500, what: "end of the pulls" });
       const beats = service.calls("HeartBeat");
       await sleep(4_500);
       assert.equal(service.calls("PullLogs"), pulls, "pulls while nothing is taken");

@@ -2,7 +2,6 @@ import { strict as assert } from "node:assert";
 import { createSocket } from "node:dgram";
 import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from "node:http";
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { tab } from "../support/flow-nodes.js";
 import { eventually } from "../support/eventually.js";
 import { type FlowNode, supported } from "../support/node-red.js";
@@ -172,6 +171,7 @@ for (const { version, node } of supported) {
       const got = new Set<string>();
       socket.on("message", (data) => got.add(data.toString()));
       await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+      const from = oracle.nodeRed.logs.length;
       try {
         await oracle.deployPath("u", [
           core("udp out", "n", [], {
@@ -184,7 +184,7 @@ for (const { version, node } of supported) {
           }),
         ]);
         // The node opens its socket a moment after it was made (32-udp.js).
-        await sleep(300);
+        await oracle.nodeRed.waitForLog(/\[udp out:n\] udp ready/, { from });
         await run("u", true);
         await eventually(() => got.size === EVENTS);
       } finally {
