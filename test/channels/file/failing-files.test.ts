@@ -88,7 +88,7 @@ describe("file channel whose files fail, or are slow, at an awkward moment", fun
     const consumer = channel.connect({ id: "one by one", maxLeases: together });
     for (let taken = 0; taken < total; taken += together) {
       const takes = await Promise.all(range(0, together).map(() => consumer.take({ ...ALL, events: 1 }, NEVER)));
-      await Promise.all(takes.map((take) => take?.commit()));
+      await Promise.all(takes.map(async (take) => take?.commit()));
     }
     assert.equal(channel.size, 0);
     disk.fault = undefined;
