@@ -395,9 +395,11 @@ describe("netcat source", () => {
     it("that never read their replies stop being read, in bounded memory; others are served meanwhile", async () => {
       await start();
       const stubborn = await Promise.all(Array.from({ length: 20 }, () => client()));
-      const before = process.memoryUsage.rss();
+      const before = await memoryInUse();
       let counted = 0;
       out.accepted.push = (...batches) => (counted += batches.reduce((sum, batch) => sum + batch.length, 0));
+      // What the test itself would remember is not to be measured.
+      out.tried.push = () => 0;
       const chunk = Buffer.from("\n".repeat(64 * 1024));
       for (const one of stubborn) {
         one.socket.on("error", () => undefined);
@@ -416,8 +418,8 @@ describe("netcat source", () => {
       );
       const other = await client();
       assert.equal(await other.ask("served"), "OK");
-      const grown = process.memoryUsage.rss() - before;
-      assert.ok(grown < 150_000_000, `${grown} bytes for 20 clients`);
+      const grown = (await memoryInUse()) - before;
+      assert.ok(grown < 50_000_000, `${grown} bytes for 20 clients`);
       for (const one of stubborn) one.destroy();
       await eventually(() => open() === 1);
     }).timeout(120_000);
@@ -495,6 +497,6 @@ describe("netcat source", () => {
       await eventually(() => process.getActiveResourcesInfo().length <= before.handles + 5, {
         what: "handles to be closed",
       });
-    }).timeout(Math.max(120_000, connections));
+    }).timeout(Math.max(300_000, connections));
   });
 });

@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import { createServer, type AddressInfo, type Server } from "node:net";
+import { listenerPort } from "../support/ports.js";
 import { tcpClient } from "../support/tcp-client.js";
 
 describe("harness: the line client", () => {
@@ -38,7 +39,6 @@ describe("harness: the line client", () => {
   });
 
   it("refuses where nobody listens", async () => {
-    server.close();
-    await assert.rejects(tcpClient(port), /ECONNREFUSED/);
+    await assert.rejects(tcpClient(await listenerPort()), /ECONNREFUSED/);
   });
 });
