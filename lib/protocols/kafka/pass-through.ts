@@ -10,12 +10,15 @@ export interface PassThrough {
   readonly value: string;
 }
 
+/** Whose word counts as kept, as Flume's users and Java's write it. */
+export type Acks = "0" | "1" | "all" | "-1";
+
 export interface ProducerOverrides
   extends Partial<
     Pick<ProducerSettings, "maxBatchBytes" | "requestTimeout" | "deliveryTimeout" | "metadataMaxAge" | "idempotent">
   > {
   readonly compression?: CompressionName;
-  readonly acks?: string;
+  readonly acks?: Acks;
   readonly clientId?: string;
   readonly maxInFlight?: number;
   readonly verifyHostname?: boolean;

@@ -5,11 +5,10 @@ import type { ComponentContext } from "../../../lib/engine/component.js";
 import type { Channel, Consumer, Limits, Prepared, Take } from "../../../lib/engine/contracts.js";
 import { DeliveryError, HeadraceError, isHeadraceError, leaseLost } from "../../../lib/engine/errors.js";
 import { WakeUp } from "../../../lib/engine/wake-up.js";
-import { flumeEventSize, writeFlumeEvent } from "../../../lib/formats/flume-avro-event.js";
-import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
-import { CONSUMER_DEFAULTS, kafkaEngine, PRODUCER_DEFAULTS } from "../../../lib/protocols/kafka/defaults.js";
+import { consumerSettings, producerSettings } from "../../../lib/protocols/kafka/client-settings.js";
+import { kafkaEngine, PRODUCER_DEFAULTS } from "../../../lib/protocols/kafka/defaults.js";
+import { FLUME_EVENT_VALUE, keyOf, RECORD_OVERHEAD } from "../../../lib/protocols/kafka/event-parts.js";
 import { type PartitionRule, partitionRule } from "../../../lib/protocols/kafka/partition-rule.js";
-import { consumerOverrides, producerOverrides } from "../../../lib/protocols/kafka/pass-through.js";
 import { MalformedRecords } from "../../../lib/protocols/kafka/malformed-records.js";
 import type { KafkaConsumer, KafkaProducer, Polled } from "../../../lib/protocols/kafka/port.js";
 import { type Place, PutOrder } from "../../../lib/protocols/kafka/put-order.js";
@@ -18,11 +17,6 @@ import { BODY_VALUE, type ValueForm } from "../../../lib/protocols/kafka/records
 import type { KafkaChannelSettings } from "./component.js";
 import { FLUME_EVENT_FORM, RAW_FORM } from "./record-form.js";
 
-const KEY_HEADER = "key";
-const FLUME_EVENT_VALUE: ValueForm = { size: flumeEventSize, write: writeFlumeEvent };
-const ACKS: Readonly<Record<string, 0 | 1 | -1>> = { "0": 0, "1": 1, all: -1, "-1": -1 };
-/** What a record takes besides key and value, generously. */
-const RECORD_OVERHEAD = 128;
 /** Bytes on their way to the broker; further puts wait. */
 const BYTES_IN_FLIGHT = 32 * 1024 * 1024;
 const CLOSE_WAIT = 2_000;
@@ -82,34 +76,14 @@ export class KafkaChannel implements Channel {
   }
 
   async start(): Promise<void> {
-    const { topic, acks, compression, groupId, autoOffsetReset } = this.#settings;
-    const produce = producerOverrides(this.#settings.producerProperties);
-    const consume = consumerOverrides(this.#settings.consumerProperties);
-    const { clientId, verifyHostname, acks: otherAcks, ...producerSettings } = produce;
-    const { clientId: readerId, verifyHostname: readerVerifies, ...consumerSettings } = consume;
+    const { topic } = this.#settings;
     const cluster = this.#context.shared["cluster"];
     const report = (error?: unknown) => this.#context.report(error);
-    const settings = {
-      ...PRODUCER_DEFAULTS,
-      compression,
-      acks: ACKS[otherAcks ?? acks] ?? -1,
-      idempotent: true,
-      ...producerSettings,
-      connection: kafkaConnection(cluster, { clientId, verifyHostname }),
-    };
-    this.#maxRecordBytes = settings.maxBatchBytes - RECORD_OVERHEAD;
-    const producer = kafkaEngine.producer(settings, report);
-    const consumer = kafkaEngine.consumer(
-      {
-        ...CONSUMER_DEFAULTS,
-        autoOffsetReset,
-        ...consumerSettings,
-        groupId,
-        topics: [topic],
-        connection: kafkaConnection(cluster, { clientId: readerId, verifyHostname: readerVerifies }),
-      },
-      report,
-    );
+    const produce = producerSettings(cluster, this.#settings);
+    const consume = consumerSettings(cluster, [topic], this.#settings);
+    this.#maxRecordBytes = produce.maxBatchBytes - RECORD_OVERHEAD;
+    const producer = kafkaEngine.producer(produce, report);
+    const consumer = kafkaEngine.consumer(consume, report);
     try {
       await producer.connect();
       // Before the consumer looks for the topic: a producer may create it.
@@ -202,11 +176,10 @@ export class KafkaChannel implements Channel {
     const chosen = this.#partitionsOf(batch, partitions);
     for (let i = 0; i < batch.length; i++) {
       const event = batch.at(i);
-      const key = event.headers[KEY_HEADER];
       put.add({
         topic,
         partition: chosen?.[i],
-        key: key === undefined ? undefined : Buffer.from(key),
+        key: keyOf(event),
         event,
         value: this.#value,
         timestamp: now,

@@ -1,8 +1,8 @@
 import { copyHeaders, createEvent } from "../../../lib/engine/event.js";
+import { KEY_HEADER } from "../../../lib/protocols/kafka/event-parts.js";
 import { flumeEventIn } from "../../../lib/protocols/kafka/malformed-records.js";
 import type { RecordForm } from "../../../lib/protocols/kafka/record-events.js";
 
-const KEY_HEADER = "key";
 const EMPTY = Buffer.alloc(0);
 
 /** Only the key is a header. */

@@ -5,10 +5,10 @@ import type { Sink } from "../../../lib/engine/contracts.js";
 import { DeliveryError, HeadraceError, isHeadraceError } from "../../../lib/engine/errors.js";
 import type { FlumeEvent } from "../../../lib/engine/event.js";
 import { compileWholePattern } from "../../../lib/engine/pattern.js";
-import { flumeEventSize, writeFlumeEvent } from "../../../lib/formats/flume-avro-event.js";
 import { localHostNames } from "../../../lib/formats/local-host-names.js";
-import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
+import { producerSettings } from "../../../lib/protocols/kafka/client-settings.js";
 import { kafkaEngine, PRODUCER_DEFAULTS } from "../../../lib/protocols/kafka/defaults.js";
+import { FLUME_EVENT_VALUE, KEY_HEADER, keyOf, RECORD_OVERHEAD } from "../../../lib/protocols/kafka/event-parts.js";
 import { type PartitionRule, partitionRule } from "../../../lib/protocols/kafka/partition-rule.js";
 import { producerOverrides } from "../../../lib/protocols/kafka/pass-through.js";
 import type { KafkaProducer } from "../../../lib/protocols/kafka/port.js";
@@ -21,15 +21,10 @@ import {
 import type { KafkaSinkSettings } from "./component.js";
 import { checkTopic, type TopicOf, topicTemplate } from "./topic-template.js";
 
-const KEY_HEADER = "key";
-const FLUME_EVENT_VALUE: ValueForm = { size: flumeEventSize, write: writeFlumeEvent };
 const NO_RECORD_HEADERS: readonly RecordHeader[] = [];
-/** What a record takes besides key and value, generously. */
-const RECORD_OVERHEAD = 128;
 const NO_HOSTS = { localhost: "", IP: "", FQDN: "" };
 /** How long a stop waits for acknowledgements, in milliseconds. */
 const CLOSE_WAIT = 2_000;
-const PLACES: Readonly<Record<string, 0 | 1 | -1>> = { "0": 0, "1": 1, all: -1, "-1": -1 };
 
 interface Target {
   readonly topic: string;
@@ -62,19 +57,11 @@ export class KafkaSink implements Sink {
   }
 
   async start(): Promise<void> {
-    const { topic, acks, compression, producerProperties } = this.#settings;
+    const { topic } = this.#settings;
     // Only who wants a name waits for it: a network without a name server takes its time.
     this.#topic = topicTemplate(topic, topic.includes("%[") ? await localHostNames() : NO_HOSTS);
-    const { clientId, verifyHostname, acks: otherAcks, ...overrides } = producerOverrides(producerProperties);
     const { counters, shared, report } = this.#context;
-    const settings = {
-      ...PRODUCER_DEFAULTS,
-      compression,
-      acks: PLACES[otherAcks ?? acks] ?? 1,
-      idempotent: true,
-      ...overrides,
-      connection: kafkaConnection(shared["cluster"], { clientId, verifyHostname }),
-    };
+    const settings = producerSettings(shared["cluster"], this.#settings);
     this.#maxRecordBytes = settings.maxBatchBytes - RECORD_OVERHEAD;
     const producer = kafkaEngine.producer(settings, report);
     try {
@@ -108,13 +95,11 @@ export class KafkaSink implements Sink {
       const now = Date.now();
       for (let i = 0; i < batch.length; i++) {
         const event = batch.at(i);
-        const { headers } = event;
-        const key = headers[KEY_HEADER];
         const target = targets.length === 1 ? (targets[0] as Target) : (targets[i] as Target);
         put.add({
           topic: target.topic,
           partition: target.partition,
-          key: key === undefined ? undefined : Buffer.from(key),
+          key: keyOf(event),
           event,
           value: this.#value,
           timestamp: this.#timestamp(event, now),
@@ -192,7 +177,7 @@ export class KafkaSink implements Sink {
   }
 
   #checkSize(event: FlumeEvent, topic: string): void {
-    const bytes = this.#value.size(event) + (event.headers[KEY_HEADER]?.length ?? 0);
+    const bytes = this.#value.size(event) + Buffer.byteLength(event.headers[KEY_HEADER] ?? "");
     if (bytes > this.#maxRecordBytes) throw new HeadraceError("FLUME_KAFKA_MESSAGE_TOO_LARGE", { bytes, topic });
   }
 

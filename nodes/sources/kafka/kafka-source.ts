@@ -5,9 +5,8 @@ import type { Lane, Outlet, Source } from "../../../lib/engine/contracts.js";
 import { asDeliveryError, HeadraceError, isHeadraceError } from "../../../lib/engine/errors.js";
 import { compileWholePattern } from "../../../lib/engine/pattern.js";
 import { nextLoopTurn, turnIsOver } from "../../../lib/engine/turn.js";
-import { kafkaConnection } from "../../../lib/protocols/kafka/cluster-settings.js";
-import { CONSUMER_DEFAULTS, kafkaEngine } from "../../../lib/protocols/kafka/defaults.js";
-import { consumerOverrides } from "../../../lib/protocols/kafka/pass-through.js";
+import { consumerSettings } from "../../../lib/protocols/kafka/client-settings.js";
+import { kafkaEngine } from "../../../lib/protocols/kafka/defaults.js";
 import { MalformedRecords } from "../../../lib/protocols/kafka/malformed-records.js";
 import type { KafkaConsumer, Polled } from "../../../lib/protocols/kafka/port.js";
 import { type RecordForm, RecordEvents } from "../../../lib/protocols/kafka/record-events.js";
@@ -50,22 +49,15 @@ export class KafkaSource implements Source {
 
   async start(out: Outlet): Promise<void> {
     if (this.#running) return;
-    const { topics, topicsRegex, groupId, autoOffsetReset, consumerProperties } = this.#settings;
-    const { clientId, verifyHostname, ...overrides } = consumerOverrides(consumerProperties);
+    const { topics, topicsRegex } = this.#settings;
     const names = topics
       .split(",")
       .map((name) => name.trim())
       .filter((name) => name !== "");
     if (topicsRegex === "" && names.length === 0) throw new HeadraceError("FLUME_KAFKA_TOPICS_MISSING");
+    const wanted = topicsRegex === "" ? names : compileWholePattern(topicsRegex);
     const consumer = kafkaEngine.consumer(
-      {
-        ...CONSUMER_DEFAULTS,
-        autoOffsetReset,
-        ...overrides,
-        groupId,
-        topics: topicsRegex === "" ? names : compileWholePattern(topicsRegex),
-        connection: kafkaConnection(this.#context.shared["cluster"], { clientId, verifyHostname }),
-      },
+      consumerSettings(this.#context.shared["cluster"], wanted, this.#settings),
       (error) => this.#context.report(error),
     );
     try {

@@ -1,4 +1,5 @@
 import { copyHeaders, createEvent, type MutableHeaders } from "../../../lib/engine/event.js";
+import { KEY_HEADER } from "../../../lib/protocols/kafka/event-parts.js";
 import { flumeEventIn } from "../../../lib/protocols/kafka/malformed-records.js";
 import type { RecordForm } from "../../../lib/protocols/kafka/record-events.js";
 import type { FetchedRecords } from "../../../lib/protocols/kafka/records/fetched-records.js";
@@ -24,7 +25,7 @@ export function sourceForm(settings: Wanted): RecordForm {
       if (!("partition" in headers)) headers["partition"] = String(piece.partition);
       if (!("offset" in headers)) headers["offset"] = String(records.offset(index));
       const key = records.key(index);
-      if (key) headers["key"] = key.toString();
+      if (key) headers[KEY_HEADER] = key.toString();
       return createEvent(inner ? inner.body : (records.value(index) ?? EMPTY), headers);
     },
     headerBytes: ({ topic }) => USUAL_HEADER_BYTES + (setTopicHeader ? topicHeader.length + topic.length : 0),
