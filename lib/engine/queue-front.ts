@@ -7,6 +7,8 @@ import type { TakenFrom } from "./queue-consumer.js";
 const KEPT_BYTES = 4 * 1024 * 1024;
 /** Read on when less than this is left in memory. */
 const READ_BELOW_BYTES = 1024 * 1024;
+/** What an event costs in memory beside its bytes: many empty ones are not for nothing. */
+const BYTES_PER_EVENT = 32;
 /** Read at once. */
 export const READ_BYTES = 1024 * 1024;
 
@@ -17,7 +19,8 @@ export const READ_BYTES = 1024 * 1024;
 export class QueueFront implements TakenFrom {
   readonly #events = new EventQueue();
   readonly #runningLow: () => void;
-  #bytes = 0;
+  /** Weight of all that is in memory. */
+  #kept = 0;
 
   /** `runningLow`: something was taken, or there was nothing; it is time to look whether more is to be read. */
   constructor(runningLow: () => void) {
@@ -32,24 +35,24 @@ export class QueueFront implements TakenFrom {
 
   /** More should be read, where there is more. */
   get low(): boolean {
-    return this.#bytes < READ_BELOW_BYTES;
+    return this.#kept < READ_BELOW_BYTES;
   }
 
   take(max: Limits): Piece[] {
     const pieces = this.#events.take(max);
-    for (const { batch } of pieces) this.#bytes -= batch.bytes;
+    for (const { batch } of pieces) this.#kept -= weightOf(batch);
     this.#runningLow();
     return pieces;
   }
 
   giveBack(pieces: readonly Piece[]): void {
-    for (const { batch } of pieces) this.#bytes += batch.bytes;
+    for (const { batch } of pieces) this.#kept += weightOf(batch);
     this.#events.giveBack(pieces);
   }
 
   /** Events that were just put, behind all others. False when there is no room for them. */
   keep(first: number, batch: EventBatch): boolean {
-    if (this.#bytes + batch.bytes > KEPT_BYTES) return false;
+    if (this.#kept + weightOf(batch) > KEPT_BYTES) return false;
     this.add(first, batch.compact());
     return true;
   }
@@ -57,8 +60,12 @@ export class QueueFront implements TakenFrom {
   /** Events that were read, behind all others. */
   add(first: number, batch: EventBatch): void {
     this.#events.append(first, batch);
-    this.#bytes += batch.bytes;
+    this.#kept += weightOf(batch);
   }
+}
+
+function weightOf({ bytes, length }: EventBatch): number {
+  return bytes + length * BYTES_PER_EVENT;
 }
 
 /** A put in the order of admission, from then until it is settled. */

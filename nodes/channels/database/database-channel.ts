@@ -40,6 +40,7 @@ export class DatabaseChannel implements Channel {
   readonly takeSize = Number.POSITIVE_INFINITY;
   readonly maxInFlight = Number.POSITIVE_INFINITY;
   readonly limits: Limits;
+  readonly room: Limits;
   /** Absent where only the database sets a limit. */
   readonly capacity?: number;
   readonly #settings: DatabaseChannelSettings;
@@ -58,10 +59,8 @@ export class DatabaseChannel implements Channel {
     this.#context = context;
     this.#createStore = createStore;
     if (capacity > 0) this.capacity = capacity;
-    this.limits = {
-      events: Math.min(transactionCapacity, this.capacity ?? Number.POSITIVE_INFINITY),
-      bytes: MOST_TRANSACTION_BYTES,
-    };
+    this.room = { events: this.capacity ?? Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+    this.limits = { events: Math.min(transactionCapacity, this.room.events), bytes: MOST_TRANSACTION_BYTES };
   }
 
   get size(): number {
@@ -134,7 +133,7 @@ export class DatabaseChannel implements Channel {
   }
 
   async #open(): Promise<void> {
-    const { capacity, limits, id } = this;
+    const { room, limits, id } = this;
     const store = this.#createStore();
     this.#giveUp = () => void store.close().catch(() => undefined);
     const held = await store
@@ -147,7 +146,7 @@ export class DatabaseChannel implements Channel {
     const { log } = this.#context;
     const report = (error?: unknown) => this.#context.report(error);
     const admission = new Admission({
-      capacity: { events: capacity ?? Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY },
+      capacity: room,
       transaction: limits.events,
       keepAlive: this.#settings.keepAlive,
     });

@@ -4,6 +4,9 @@ import type { PackedEvents, PackedRows } from "./packed-events.js";
 /** Of the tables; raised when a version cannot read what the next one writes. */
 export const SCHEMA_VERSION = 1;
 
+/** Rows that one read brings at most: some weigh nothing. */
+export const MOST_ROWS = 10_000;
+
 /** Ids `from` (inclusive) to `to` (exclusive); not each of them need be there. */
 export interface IdRange {
   readonly from: number;
@@ -46,7 +49,7 @@ export interface EventStore {
    * when the events may be there all the same, and nobody could be asked.
    */
   write(group: Group): Promise<void>;
-  /** The first rows within `range`, in order of id: about `bytes` of them, but at least one where there is one. */
+  /** The first rows within `range`, in order of id: about `bytes` and at most MOST_ROWS of them, but one where there is one. */
   read(range: IdRange, bytes: number): Promise<PackedRows>;
   /** Safe to call in any state. */
   close(): Promise<void>;

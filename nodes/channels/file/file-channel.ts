@@ -198,7 +198,7 @@ export class FileChannel implements Channel {
         { ...this.#given, fileSystem },
       );
       const admission = new Admission({
-        capacity: { events: settings.capacity, bytes: Number.POSITIVE_INFINITY },
+        capacity: this.room,
         transaction: this.limits.events,
         keepAlive: settings.keepAlive,
       });

@@ -1,7 +1,11 @@
 import { strict as assert } from "node:assert";
 import { mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
-import { NEVER } from "../../../lib/engine/delivery.js";
+import { repeatedBatch } from "../../../lib/engine/batch.js";
+import { Delivery, NEVER, routesTo } from "../../../lib/engine/delivery.js";
+import { createEvent } from "../../../lib/engine/event.js";
+import { SqliteFile } from "../../../nodes/channels/database/sqlite/sqlite-file.js";
+import { MOST_ROWS } from "../../../nodes/channels/database/store.js";
 import { eventually } from "../../support/eventually.js";
 import { memoryInUse } from "../../support/memory-in-use.js";
 import { skip } from "../../support/skip.js";
@@ -347,6 +351,30 @@ describe("database channel on SQLite", function () {
     const grown = (await memoryInUse()) - before;
     assert.ok(grown < 12e6, `${grown} bytes are kept for 50 MB of events`);
     assert.deepEqual((await drain(channel)).length, 100_000);
+    await channel.stop();
+  });
+
+  it("events without a body are read in parts, too", async () => {
+    const { channel } = await openDatabaseChannel(dir().path);
+    const empty = repeatedBatch(createEvent(Buffer.alloc(0)), 10_000);
+    for (let i = 0; i < 3; i++) await put(channel, empty);
+    await channel.stop();
+    const settings = { file: file(), channel: "channel", table: "headrace_events_channel", createSchema: false };
+    const table = new SqliteFile({ ...settings, sync: true });
+    const { ids, last } = table.read({ from: 0, to: 1e9 }, 1e9);
+    table.close();
+    assert.deepEqual([ids.length, last], [MOST_ROWS, false]);
+    const again = await openDatabaseChannel(dir().path);
+    assert.equal((await drain(again.channel)).length, 30_000);
+    await again.channel.stop();
+  });
+
+  it("what reaches it by two ways and can never be in it together is refused, instead of being tried for ever", async () => {
+    const { channel } = await openDatabaseChannel(dir().path, { capacity: 3, transactionCapacity: 3 });
+    const delivery = new Delivery(routesTo([channel, channel], events(0, 2)));
+    await assert.rejects(delivery.attempt(NEVER), { code: "FLUME_BATCH_TOO_LARGE" });
+    await new Delivery(routesTo([channel, channel], events(0, 1))).attempt(NEVER);
+    assert.deepEqual(await drain(channel), [0, 0]);
     await channel.stop();
   });
 

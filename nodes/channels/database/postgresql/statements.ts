@@ -1,9 +1,7 @@
 import { EMPTY_HEADERS, type PackedRows } from "../packed-events.js";
-import type { Group, IdRange } from "../store.js";
+import { type Group, type IdRange, MOST_ROWS } from "../store.js";
 import type { PgQuery } from "./client.js";
 
-/** Rows that one read looks at. */
-const MOST_ROWS = 10_000;
 /** Between the headers of rows: no JSON holds it outside of an escape. */
 const SEPARATOR = "\u0001";
 

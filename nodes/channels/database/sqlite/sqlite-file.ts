@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type * as Sqlite from "node:sqlite";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { EMPTY_HEADERS, type PackedEvents, type PackedRows } from "../packed-events.js";
-import { type Held, type IdRange, SCHEMA_VERSION } from "../store.js";
+import { type Held, type IdRange, MOST_ROWS, SCHEMA_VERSION } from "../store.js";
 import type { SqliteSettings } from "./protocol.js";
 import { Reserve, RESERVE_BYTES } from "./reserve.js";
 
@@ -192,7 +192,7 @@ export class SqliteFile {
     for (const row of this.#select.iterate(from, to)) {
       const { id, headers: text, body } = row as { id: number; headers: unknown; body: unknown };
       const found = body instanceof Uint8Array ? body : Buffer.from(String(body ?? ""));
-      if (ids.length > 0 && size + found.length > bytes) {
+      if (ids.length === MOST_ROWS || (ids.length > 0 && size + found.length > bytes)) {
         last = false;
         break;
       }
