@@ -21,7 +21,7 @@ const cases: readonly NodeCase[] = [
   {
     name: "link call",
     nodes: [
-      core("link call", "n", [["s"]], { links: ["li"], linkType: "static", timeout: "5" }),
+      core("link call", "n", [["s"]], { links: ["li"], linkType: "static", timeout: "30" }),
       core("link in", "li", [["w"]], { links: [] }),
       delay({ timeout: "3" }, "w", ["lo"]),
       core("link out", "lo", [], { mode: "return", links: [] }),
@@ -194,9 +194,9 @@ const cases: readonly NodeCase[] = [
     name: "link call whose target is chosen by the message, and a link call on the way",
     nodes: [
       javascript("msg.target = 'first'; return msg;", [["lc"]]),
-      core("link call", "lc", [["s"]], { links: [], linkType: "dynamic", timeout: "5" }),
+      core("link call", "lc", [["s"]], { links: [], linkType: "dynamic", timeout: "30" }),
       core("link in", "li", [["lc2"]], { links: [], name: "first" }),
-      core("link call", "lc2", [["lo"]], { links: ["li2"], linkType: "static", timeout: "5" }),
+      core("link call", "lc2", [["lo"]], { links: ["li2"], linkType: "static", timeout: "30" }),
       core("link out", "lo", [], { mode: "return", links: [] }),
       core("link in", "li2", [["w"]], { links: [] }),
       delay({ timeout: "3" }, "w", ["f"]),
@@ -207,7 +207,7 @@ const cases: readonly NodeCase[] = [
   {
     name: "link call that comes back twice",
     nodes: [
-      core("link call", "n", [["s"]], { links: ["li"], linkType: "static", timeout: "5" }),
+      core("link call", "n", [["s"]], { links: ["li"], linkType: "static", timeout: "30" }),
       core("link in", "li", [["w"]], { links: [] }),
       javascript("node.send(msg); setTimeout(() => node.send(msg), 5);", [["lo"]], "w"),
       core("link out", "lo", [], { mode: "return", links: [] }),
@@ -300,7 +300,7 @@ function labelled(): NodeCase[] {
     [
       "a link call",
       [
-        core("link call", "n", [["s"]], { links: ["li"], linkType: "static", timeout: "5" }),
+        core("link call", "n", [["s"]], { links: ["li"], linkType: "static", timeout: "30" }),
         core("link in", "li", [["t"]], { links: [] }),
         trigger(ONE_MESSAGE, "t", ["lo"]),
         core("link out", "lo", [], { mode: "return", links: [] }),
@@ -401,7 +401,7 @@ const subflows: readonly FlowNode[] = [
     in: [{ x: 50, y: 30, wires: [{ id: "cc" }] }],
     out: [{ x: 250, y: 30, wires: [{ id: "cc", port: 0 }] }],
   },
-  inSubflow(core("link call", "cc", [[]], { links: ["ci"], linkType: "static", timeout: "5" }), "calling"),
+  inSubflow(core("link call", "cc", [[]], { links: ["ci"], linkType: "static", timeout: "30" }), "calling"),
   inSubflow(core("link in", "ci", [["ct"]], { links: [] }), "calling"),
   inSubflow(trigger(ONE_MESSAGE, "ct", ["co"]), "calling"),
   inSubflow(core("link out", "co", [], { mode: "return", links: [] }), "calling"),
