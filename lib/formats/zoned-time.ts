@@ -49,9 +49,9 @@ export function timeZone(name: string): TimeZone | undefined {
   return fixedOffset(JAVA_NAMES[wanted] ?? wanted) ?? namedZone(JAVA_NAMES[wanted] ?? wanted);
 }
 
-/** java.util.TimeZone: `GMT Sign Hours [: Minutes]` or `GMT Sign Hours Minutes`. */
+/** java.util.TimeZone: `GMT Sign Hours [: Minutes]` or `GMT Sign Hours Minutes`, hours up to 23. */
 function fixedOffset(name: string): TimeZone | undefined {
-  const match = /^(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d\d))?$/.exec(name);
+  const match = /^(?:GMT|UTC)?([+-])(\d|[01]\d|2[0-3])(?::?([0-5]\d))?$/.exec(name);
   if (!match) return undefined;
   const minutes = Number(match[2]) * 60 + Number(match[3] ?? 0);
   const offset = (match[1] === "-" ? -minutes : minutes) * 60_000;

@@ -75,7 +75,10 @@ describe("escapes of paths", () => {
   });
 
   it("know a zone by Java's names only, where Java would take UTC for any other", () => {
-    for (const name of ["Nowhere/Land", "GMT+", "+", "GMT+8:5"]) assert.equal(timeZone(name), undefined, name);
+    for (const name of ["Nowhere/Land", "GMT+", "+", "GMT+8:5", "GMT+24", "GMT+08:60", "-99"]) {
+      assert.equal(timeZone(name), undefined, name);
+    }
+    assert.equal(timeZone("GMT-23:59")?.offsetAt(0), -(24 * 60 - 1) * 60_000);
     assert.equal(timeZone("")?.offsetAt(0), LOCAL_ZONE.offsetAt(0));
     assert.equal(timeZone("CST")?.offsetAt(1_700_000_000_000), -6 * 3_600_000);
   });
