@@ -357,6 +357,36 @@ describe("database channel on PostgreSQL", function () {
     await again.channel.stop();
   });
 
+  it("each transaction waits for the server's disk, whatever the database's own setting is, or none as it is told", async () => {
+    await ask(server, `ALTER DATABASE ${DATABASE} SET synchronous_commit = off`);
+    try {
+      await ask(server, "CREATE TABLE commits (operation text, waits text)");
+      await ask(
+        server,
+        `CREATE FUNCTION note_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN INSERT INTO commits VALUES (TG_OP, current_setting('synchronous_commit')); RETURN NULL; END $$`,
+      );
+      for (const [fsyncPerTransaction, waits] of [[true, "on"] as const, [false, "off"] as const]) {
+        const { channel, name } = await open({ fsyncPerTransaction });
+        await ask(server, "TRUNCATE commits");
+        await ask(
+          server,
+          `CREATE TRIGGER noted AFTER INSERT OR DELETE ON headrace_events_${name}
+           FOR EACH STATEMENT EXECUTE FUNCTION note_commit()`,
+        );
+        await put(channel, events(0, 3));
+        assert.deepEqual(await drain(channel), range(0, 3));
+        assert.deepEqual(await ask(server, "SELECT DISTINCT operation, waits FROM commits ORDER BY operation"), [
+          { operation: "DELETE", waits },
+          { operation: "INSERT", waits },
+        ]);
+        await channel.stop();
+      }
+    } finally {
+      await ask(server, `ALTER DATABASE ${DATABASE} RESET synchronous_commit`);
+    }
+  });
+
   it("works without waiting for the server's disk where it is told to", async () => {
     const { channel } = await open({ fsyncPerTransaction: false });
     await put(channel, events(0, 100));
