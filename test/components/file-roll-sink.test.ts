@@ -127,12 +127,17 @@ describe("file roll sink", () => {
 
   it("a directory that is missing, or is none, is named; once it is there the sink starts", async () => {
     await writeFile(folder().file("a-file"), "");
-    for (const name of ["missing", "a-file"]) {
+    for (const [name, reason] of [
+      ["missing", "ENOENT"],
+      ["a-file", "it is not a directory"],
+    ] as const) {
       const { config } = readConfig(component.properties, { directory: folder().file(name) });
       const sink = new FileRollSink(config, testContext());
       running.push(sink);
       const unusable = (error: HeadraceError) =>
-        error.code === "FLUME_DIRECTORY_UNUSABLE" && error.message.includes(folder().file(name));
+        error.code === "FLUME_DIRECTORY_UNUSABLE" &&
+        error.message.includes(folder().file(name)) &&
+        error.message.includes(reason);
       await assert.rejects(sink.start(), unusable);
       await rm(folder().file(name), { force: true });
       await mkdir(folder().file(name));

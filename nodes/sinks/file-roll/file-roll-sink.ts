@@ -132,8 +132,8 @@ export class FileRollSink implements Sink {
 async function usableDirectory(configured: string): Promise<string> {
   try {
     const directory = await realpath(configured);
-    await access(directory, constants.W_OK | constants.X_OK);
     if (!(await stat(directory)).isDirectory()) throw new Error("it is not a directory");
+    await access(directory, constants.W_OK | constants.X_OK);
     return directory;
   } catch (error) {
     const { parameters, cause } = directoryProblem(configured, error);
