@@ -96,8 +96,17 @@ function inputHtml(id, key, property, described) {
     case "secret":
       return `<input type="password" id="${id}" autocomplete="new-password" ${described}>`;
     default: {
-      const needed = property.required ? ` data-i18n="[placeholder]${sharedNamespace}:form.required"` : "";
-      return `<input type="text" id="${id}" autocomplete="off" spellcheck="false"${needed} ${described}>`;
+      return `<input type="text" id="${id}" autocomplete="off" spellcheck="false"${placeholder(property)} ${described}>`;
     }
   }
+}
+
+/**
+ * What an empty field says: that it has to be filled in, or what counts as long as it is not.
+ * @param {Property} property
+ */
+function placeholder(property) {
+  if (!property.required) return "";
+  if (property.default === "") return ` data-i18n="[placeholder]${sharedNamespace}:form.required"`;
+  return ` placeholder="${property.default}"`;
 }

@@ -64,6 +64,13 @@ for (const version of editorVersions) {
       await editor.openDialog("netcat");
       await editor.fill("node-input-port", "44445");
       assert.deepEqual(await problems(editor), []);
+      // Of an empty field that has a default, that is what counts, and what it shows.
+      await editor.fill("node-input-bind", "");
+      assert.deepEqual(await problems(editor), []);
+      assert.equal(
+        await editor.page.$eval("#node-input-bind", (field) => field.getAttribute("placeholder")),
+        "127.0.0.1",
+      );
       await editor.page.click("#node-input-ackEveryEvent");
       await editor.closeDialog("ok");
       assert.deepEqual(await editor.invalidNodes(), []);
