@@ -65,6 +65,8 @@ for (const version of editorVersions) {
       assert.ok(copy && copiedChannel);
       assert.deepEqual(copy.wires, [[copiedChannel.id]]);
       await eventually(async () => nodeRed().comms.statuses.get(copy.id)?.fill === "red");
+      // As text, which begins with what is wrong, not as an object to be unfolded.
+      await editor.waitForDebug(/^"?Port \d+ on \S+ is in use by another program\. Stop /);
       const again = await clientOf(port);
       assert.equal(await again.ask("Hello again"), "OK");
       await again.end();

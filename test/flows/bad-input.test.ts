@@ -165,7 +165,7 @@ describe("bad input", () => {
       await nodeRed().deploy([...rest, ...bad(port)]);
       const complaint = await complaintOf(node, code);
       // Message, next step, code.
-      assert.match(complaint, /^\S+ Error: .+\. .+\. \[FLUME_\w+\]$/);
+      assert.match(complaint, /^\S+ .+\. .+\. \[FLUME_\w+\]$/);
       await nodeRed().comms.waitForStatus(node, ({ fill, text }) => fill === "red" && status.test(text ?? ""));
       await runsOn();
       await nodeRed().deploy([...rest, ...good(port)], "nodes");
@@ -199,7 +199,7 @@ describe("bad input", () => {
       for (const [name, property] of Object.entries(properties)) {
         if (!isShown(property, properties, values) || property.kind === "secret") continue;
         const line = await nodeRed().waitForLog(
-          new RegExp(`${declaration.type}:${id}\\] Error: ${property.flumeKey ?? name} .*\\{"not":"this"\\}`),
+          new RegExp(`${declaration.type}:${id}\\] ${property.flumeKey ?? name} .*\\{"not":"this"\\}`),
           { from },
         );
         assert.match(line, /\. .+\. \[FLUME_CONFIG_\w+\]$/);
@@ -214,7 +214,7 @@ describe("bad input", () => {
     const from = nodeRed().logs.length;
     const encoding = `klingon\nfaked line\u0000${"x".repeat(100_000)}`;
     await nodeRed().deploy([tab(), netcat("endless-source", 1, [], { encoding })]);
-    const line = await nodeRed().waitForLog(/endless-source\] Error: encoding/, { from });
+    const line = await nodeRed().waitForLog(/endless-source\] encoding/, { from });
     assert.match(line, /klingon\\nfaked line\\u0000x+…/);
     assert.match(line, /\[FLUME_CONFIG_CHARSET\]$/);
     assert.ok(line.length < 1000, `${line.length}`);

@@ -166,13 +166,13 @@ describe("ordinary nodes and Flume nodes on one canvas", () => {
       testSink("e-sink"),
       catchAll("e-catch", ["e-text", "e-flume"]),
       errorAsText("e-text", ["e-errors"]),
-      javascript("e-flume", 'return { payload: msg.flume.code + ": " + msg.flume.next };', [["e-codes"]]),
+      javascript("e-flume", 'return { payload: msg.error.code + ": " + msg.flume.next };', [["e-codes"]]),
       collector("e-errors"),
       collector("e-codes"),
     ]);
     const next = "Stop the other program or choose another port. It is tried again every 3 s.";
     assert.deepEqual(await bodiesAt(nodeRed(), "e-errors", 1), [
-      `e-source: Error: Port ${nodeRed().port} on 127.0.0.1 is in use by another program. ${next} [FLUME_PORT_IN_USE]`,
+      `e-source: Port ${nodeRed().port} on 127.0.0.1 is in use by another program. ${next} [FLUME_PORT_IN_USE]`,
     ]);
     assert.deepEqual(await bodiesAt(nodeRed(), "e-codes", 1), [`FLUME_PORT_IN_USE: ${next}`]);
   });

@@ -16,6 +16,21 @@ export function shownError(error: HeadraceError): Error {
   return shown;
 }
 
+/**
+ * The same for a node's log. Of an Error the debug sidebar shows the first few letters of each property, stack and all;
+ * this it shows as it does a text. Catch nodes find `code` and `cause` in `msg.error` all the same.
+ */
+export class Problem extends String {
+  readonly code: string;
+  readonly cause: HeadraceError;
+
+  constructor(error: HeadraceError) {
+    super(shownError(error).message);
+    this.code = error.code;
+    this.cause = error;
+  }
+}
+
 /** The same for the same problem: the id that a service gives each request is another one every time. */
 function aboutProblem({ code, parameters }: HeadraceError): string {
   return JSON.stringify([code, { ...parameters, request: undefined }]);
@@ -89,7 +104,7 @@ export class NodeFace {
     this.#reported.set(about, now);
     const { message, next } = errorText(problem, errorCatalogue());
     // With a message of its own, so that Catch nodes get it.
-    this.#shell?.error(shownError(problem), { flume: { code: problem.code, message, next, node: this.id } });
+    this.#shell?.error(new Problem(problem), { flume: { code: problem.code, message, next, node: this.id } });
   }
 
   /** Called about once a second; sends only what changed. */

@@ -3,7 +3,7 @@ import { nodeProperties } from "../../engine/common-properties.js";
 import type { ConfigComponent, Declaration, SharedSettings } from "../../engine/component.js";
 import { type FlowComponent, flowRuntime } from "./flow-runtime.js";
 import { publishMetrics } from "./metrics-endpoint.js";
-import { shownError } from "./node-face.js";
+import { Problem } from "./node-face.js";
 import type { DoneFunction, NodeDefinition, NodeMessage, NodeRed, RedNode, SendFunction } from "./node-red.js";
 import { readDefinition } from "./node-settings.js";
 import { SHARED_SETTINGS } from "./shared-settings.js";
@@ -43,7 +43,7 @@ export function registerConfig(red: NodeRed, component: ConfigComponent): void {
   function ConfigNode(this: RedNode, definition: NodeDefinition): void {
     red.nodes.createNode(this, definition);
     const { config, shared, problems } = readDefinition(red, component, definition, this.credentials);
-    for (const problem of problems) this.error(shownError(problem));
+    for (const problem of problems) this.error(new Problem(problem));
     const settings: SharedSettings = { id: this.id, name: this.name || this.id, config, shared };
     Object.defineProperty(this, SHARED_SETTINGS, { value: () => (problems.length > 0 ? undefined : settings) });
   }
