@@ -86,6 +86,7 @@ export class Editor {
       { "editor-language": language, "view-dark-theme": scheme },
     );
     const editor = new Editor(page);
+    await hideTips(url);
     await page.goto(url, { waitUntil: "domcontentloaded" });
     await page.waitForFunction(
       () => {
@@ -436,4 +437,17 @@ async function middleOf(element: ElementHandle<Element>): Promise<Point> {
   const box = await element.boundingBox();
   if (!box) throw new Error("An element that the test uses is not visible");
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+}
+
+/**
+ * Node-RED's editor begins to show tips one second after it has begun to load, and throws when its sidebar is not there
+ * by then, as on a busy machine.
+ */
+async function hideTips(url: string): Promise<void> {
+  const { ok, status } = await fetch(`${url}/settings/user`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ editor: { view: { "view-show-tips": false } } }),
+  });
+  if (!ok) throw new Error(`The settings of Node-RED's editor cannot be set: status ${status}`);
 }
