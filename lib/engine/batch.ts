@@ -20,6 +20,11 @@ const COMPACT_RATIO = 2;
 /** … and at least this many bytes would be freed. */
 const COMPACT_GAIN = 1024;
 
+/** Whether whoever holds `bytes` of events for long should copy them, given that `kept` bytes stay alive with them. */
+export function copyPays(kept: number, bytes: number): boolean {
+  return kept > bytes * COMPACT_RATIO && kept - bytes >= COMPACT_GAIN;
+}
+
 class ArrayBatch implements EventBatch {
   readonly #events: readonly FlumeEvent[];
   readonly #start: number;
@@ -60,8 +65,7 @@ class ArrayBatch implements EventBatch {
       if (buffer !== last) kept += buffer.byteLength;
       last = buffer;
     }
-    const wasteful = kept > this.bytes * COMPACT_RATIO && kept - this.bytes >= COMPACT_GAIN;
-    if (!wasteful) return this.length === this.#events.length ? this : new ArrayBatch([...this]);
+    if (!copyPays(kept, this.bytes)) return this.length === this.#events.length ? this : new ArrayBatch([...this]);
     return copyBodies(this);
   }
 

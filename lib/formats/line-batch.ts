@@ -1,11 +1,7 @@
-import type { EventBatch } from "../engine/batch.js";
+import { copyPays, type EventBatch } from "../engine/batch.js";
 import { createEvent, type FlumeEvent } from "../engine/event.js";
 
 const NEWLINE = 10;
-/** See `EventBatch.compact`: a copy pays when more than this multiple is kept alive … */
-const COMPACT_RATIO = 2;
-/** … and at least this many bytes would be freed. */
-const COMPACT_GAIN = 1024;
 
 /**
  * The lines of one read of a socket or file: the bytes as they came, and where each line ends. Events are
@@ -42,7 +38,7 @@ export class LineBatch implements EventBatch {
 
   compact(): EventBatch {
     const kept = this.#bytes.buffer.byteLength + this.#ends.buffer.byteLength;
-    if (this.length === 0 || kept <= this.bytes * COMPACT_RATIO || kept - this.bytes < COMPACT_GAIN) return this;
+    if (this.length === 0 || !copyPays(kept, this.bytes)) return this;
     const from = this.#startOf(0);
     const to = this.#endOf(this.length - 1);
     const bytes = Buffer.allocUnsafeSlow(to - from);

@@ -1,11 +1,6 @@
-import type { EventBatch } from "../../engine/batch.js";
+import { copyPays, type EventBatch } from "../../engine/batch.js";
 import { createEvent, type FlumeEvent } from "../../engine/event.js";
 import type { GroupHeaders } from "./group-fields.js";
-
-/** See `EventBatch.compact`: a copy pays when more than this multiple is kept alive … */
-const COMPACT_RATIO = 2;
-/** … and at least this many bytes would be freed. */
-const COMPACT_GAIN = 1024;
 
 /** What a `LogBatch` is made of; batches made by one conversion share the bytes. */
 export interface ConvertedLogs {
@@ -63,7 +58,7 @@ export class LogBatch implements EventBatch {
   compact(): EventBatch {
     const { bytes, times, groups, headers } = this.#logs;
     const kept = bytes.buffer.byteLength + this.#logs.ends.byteLength + times.byteLength + groups.byteLength;
-    if (kept <= this.bytes * COMPACT_RATIO || kept - this.bytes < COMPACT_GAIN) return this;
+    if (!copyPays(kept, this.bytes)) return this;
     const from = this.#endOf(-1);
     const to = this.#endOf(this.length - 1);
     const own = Buffer.allocUnsafeSlow(to - from);

@@ -1,4 +1,4 @@
-import type { EventBatch } from "../../engine/batch.js";
+import { copyPays, type EventBatch } from "../../engine/batch.js";
 import type { FlumeEvent } from "../../engine/event.js";
 import type { PolledPiece } from "./port.js";
 import type { FetchedRecords } from "./records/fetched-records.js";
@@ -9,11 +9,6 @@ export interface RecordForm {
   /** What the headers of one event count, about, apart from what comes out of its value. */
   headerBytes(piece: PolledPiece): number;
 }
-
-/** See `EventBatch.compact`: a copy pays when more than this multiple is kept alive … */
-const COMPACT_RATIO = 2;
-/** … and at least this many bytes would be freed. */
-const COMPACT_GAIN = 1024;
 
 /**
  * Records as a batch: events are made when somebody looks at them, and never for a sink that does not. Its size
@@ -47,7 +42,7 @@ export class RecordEvents implements EventBatch {
 
   compact(): EventBatch {
     const kept = this.#records.keptBytes;
-    if (kept <= this.bytes * COMPACT_RATIO || kept - this.bytes < COMPACT_GAIN) return this;
+    if (!copyPays(kept, this.bytes)) return this;
     return new RecordEvents(this.#piece, this.#form, this.#records.copy());
   }
 

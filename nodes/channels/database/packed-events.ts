@@ -1,4 +1,4 @@
-import { copyBodies, type EventBatch } from "../../../lib/engine/batch.js";
+import { copyBodies, copyPays, type EventBatch } from "../../../lib/engine/batch.js";
 import {
   copyHeaders,
   createEvent,
@@ -121,7 +121,7 @@ class RowBatch implements EventBatch {
   }
 
   compact(): EventBatch {
-    return this.#rows.bodies.buffer.byteLength > this.bytes * 2 ? copyBodies(this) : this;
+    return copyPays(this.#rows.bodies.buffer.byteLength, this.bytes) ? copyBodies(this) : this;
   }
 
   *[Symbol.iterator](): Iterator<FlumeEvent> {

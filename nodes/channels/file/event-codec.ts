@@ -1,4 +1,4 @@
-import { copyBodies, type EventBatch } from "../../../lib/engine/batch.js";
+import { copyBodies, copyPays, type EventBatch } from "../../../lib/engine/batch.js";
 import {
   copyHeaders,
   createEvent,
@@ -183,7 +183,7 @@ class StoredBatch implements EventBatch {
 
   compact(): EventBatch {
     // One read holds several batches; whoever keeps one for long must not keep them all.
-    return this.#payload.buffer.byteLength > this.bytes * 2 ? copyBodies(this) : this;
+    return copyPays(this.#payload.buffer.byteLength, this.bytes) ? copyBodies(this) : this;
   }
 
   *[Symbol.iterator](): Iterator<FlumeEvent> {
