@@ -4,6 +4,7 @@ import { batchOf } from "../../lib/engine/batch.js";
 import { NEVER } from "../../lib/engine/delivery.js";
 import { isDeliveryError } from "../../lib/engine/errors.js";
 import { createEvent } from "../../lib/engine/event.js";
+import { eventually } from "../support/eventually.js";
 import { useTempDir } from "../support/temp-dir.js";
 import { type Asked, FakeNode, json, remote } from "./support/fake-node.js";
 import { hdfsSink, numbered } from "./support/sinks.js";
@@ -24,6 +25,8 @@ class OneFile {
   content = "";
   readonly operations: string[] = [];
   readonly losses: Loss[] = [];
+  /** Nobody is told how long the file is. */
+  hidden = false;
   #held = 0;
   #recovering = 0;
 
@@ -46,7 +49,8 @@ class OneFile {
       this.content = body.slice(0, loss?.kept);
       if (loss) response.destroy();
       else response.writeHead(201).end();
-    } else if (operation === "GETFILESTATUS") {
+    } else if (operation === "GETFILESTATUS" && this.hidden) response.destroy();
+    else if (operation === "GETFILESTATUS") {
       json(response, 200, { FileStatus: { pathSuffix: "", type: "FILE", length: this.content.length } });
     } else json(response, 200, { boolean: true });
   }
@@ -141,6 +145,19 @@ describe("an append to HDFS whose answer is lost", function () {
     assert.equal(file.content, "3\n4\n5\n");
     const creates = file.node.asked.filter(({ url }) => url.searchParams.get("op") === "CREATE");
     assert.equal(new Set(creates.map(({ url }) => url.pathname)).size, 2);
+    await sink.stop();
+  });
+
+  it("is cut off before the file gets its name when it goes into a new one, though all of it may be there", async () => {
+    const { sink } = hdfsSink([file.node.url], folder().path, { path: "/one" });
+    await sink.start();
+    await sink.write(numbered(0, 3), NEVER);
+    file.losses.push({ kept: 6 });
+    file.hidden = true;
+    await assert.rejects(sink.write(numbered(3, 3), NEVER), { outcome: "unknown" });
+    file.hidden = false;
+    await eventually(() => file.operations.includes("RENAME"), { within: 30_000, what: "the name" });
+    assert.equal(file.content, "0\n1\n2\n");
     await sink.stop();
   });
 
