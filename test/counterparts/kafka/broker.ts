@@ -258,6 +258,8 @@ function serverProperties(
     "transaction.state.log.replication.factor": copies,
     "transaction.state.log.min.isr": enough,
     "transaction.state.log.num.partitions": "3",
+    // After its default of a minute a broker gives up, however patiently its start is waited for.
+    "initial.broker.registration.timeout.ms": String(START_WITHIN),
     // The default of 3 s is for groups whose members start minutes apart.
     "group.initial.rebalance.delay.ms": "0",
     ...clients?.properties,
