@@ -266,18 +266,25 @@ describe("headrace channel", function () {
     await channel.stop();
   });
 
-  it("says what it knows when it is asked for something else", () => {
-    for (const args of [
-      ["channel"],
-      ["channel", "mend", "."],
-      ["channel", "inspect"],
-      ["channel", "export", ".", "--format", "xml"],
-      ["channel", "inspect", ".", "--wrong"],
-      ["other"],
-    ]) {
-      assert.equal(run(...args).status, 2, args.join(" "));
+  it("says what is wrong and what it knows when it is asked for something else", () => {
+    const wrong: readonly [args: string[], told: RegExp][] = [
+      [["channel"], /^headrace channel COMMAND/],
+      [["channel", "mend", "."], /^There is no command "mend"\.\n/],
+      [["channel", "constructor", "."], /^There is no command "constructor"\.\n/],
+      [["channel", "inspect"], /^Name the directory of a channel: headrace channel inspect DIRECTORY\n/],
+      [["channel", "export", ".", "--format", "xml"], /^FORMAT is json or avro, not "xml"\.\n/],
+      [["channel", "inspect", ".", "--wrong"], /^Unknown option '--wrong'/],
+      [["other"], /^headrace channel/],
+    ];
+    for (const [args, told] of wrong) {
+      const { status, errors } = run(...args);
+      assert.equal(status, 2, args.join(" "));
+      assert.match(errors, told);
     }
     assert.equal(run("channel", "--help").status, 0);
-    assert.equal(run("channel", "inspect", dir().file("missing")).status, 4);
+    assert.equal(run("channel", "help").status, 0);
+    const { status, errors } = run("channel", "inspect", dir().file("missing"));
+    assert.equal(status, 4);
+    assert.match(errors, /There is no file channel in .*missing.*\n.*\[FLUME_FILE_CHANNEL_NONE\]/);
   });
 });

@@ -39,15 +39,17 @@ export async function channelCommand(args: readonly string[]): Promise<number> {
   try {
     parsed = parse(args);
   } catch (error) {
-    console.error(reasonOf(error));
-    return help(EXIT.usage);
+    return wrongUse(reasonOf(error));
   }
   const { values, positionals } = parsed;
-  if (values.help) return help(EXIT.well);
-  const [name = "", ...directories] = positionals;
-  const subcommand = subcommands[name];
+  const [name, ...directories] = positionals;
+  if (values.help || name === "help") return help(EXIT.well);
+  if (name === undefined) return help(EXIT.usage);
+  const subcommand = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
+  if (!subcommand) return wrongUse(`There is no command "${name}".`);
+  if (directories.length === 0) return wrongUse(`Name the directory of a channel: headrace channel ${name} DIRECTORY`);
   const { format } = values;
-  if (!subcommand || directories.length === 0 || (format !== "json" && format !== "avro")) return help(EXIT.usage);
+  if (format !== "json" && format !== "avro") return wrongUse(`FORMAT is json or avro, not "${format}".`);
   try {
     const storage = await findStorage(directories, values.checkpoint, values.keys);
     const incomplete =
@@ -84,6 +86,11 @@ function parse(args: readonly string[]) {
       help: { type: "boolean", default: false },
     },
   });
+}
+
+function wrongUse(reason: string): number {
+  console.error(`${reason}\n`);
+  return help(EXIT.usage);
 }
 
 function help(code: number): number {

@@ -29,9 +29,7 @@ export async function findStorage(
   const directories: string[] = [];
   for (const directory of given) {
     const path = resolve(directory);
-    if (!(await isDirectory(path))) {
-      throw new HeadraceError("FLUME_DIRECTORY_UNUSABLE", { directory: path, reason: "there is no such directory" });
-    }
+    if (!(await isDirectory(path))) throw new HeadraceError("FLUME_FILE_CHANNEL_NONE", { directory: path });
     const data = join(path, "data");
     directories.push((await isDirectory(data)) ? data : path);
   }
