@@ -1,3 +1,4 @@
+import { steadyClock } from "../../engine/clock.js";
 import type { Logger } from "../../engine/component.js";
 import { Counters } from "../../engine/counters.js";
 import { errorText, HeadraceError, isHeadraceError, reasonOf } from "../../engine/errors.js";
@@ -97,9 +98,9 @@ export class NodeFace {
     // Refusals because of a deploy or a stop are how work is handed over, not problems.
     if (problem.code === "FLUME_STOPPED" && !this.#phase.running) return;
     this.#problem = problem;
-    const now = Date.now();
+    const now = steadyClock.now();
     const about = aboutProblem(problem);
-    if (now - (this.#reported.get(about) ?? 0) < REPEAT_AFTER) return;
+    if (now - (this.#reported.get(about) ?? Number.NEGATIVE_INFINITY) < REPEAT_AFTER) return;
     if (this.#reported.size > 100) this.#reported.clear();
     this.#reported.set(about, now);
     const { message, next } = errorText(problem, errorCatalogue());

@@ -1,4 +1,5 @@
 import { sleep, within } from "../../engine/backoff.js";
+import { steadyClock } from "../../engine/clock.js";
 import { isLiveChannel, notDrained } from "./live-channel.js";
 import type { LiveNode } from "./live-node.js";
 import { shownError } from "./node-face.js";
@@ -28,8 +29,8 @@ export async function drainAndStop(
   const of = (group: LiveNode["counterGroup"]) => nodes.filter((node) => node.counterGroup === group);
 
   await stopAll(of("SOURCE"), STOP_WAITS.sources);
-  const deadline = Date.now() + seconds * 1000;
-  while (Date.now() < deadline && channels.some((channel) => !channel.drained)) await sleep(10);
+  const deadline = steadyClock.now() + seconds * 1000;
+  while (steadyClock.now() < deadline && channels.some((channel) => !channel.drained)) await sleep(10);
   for (const channel of channels) {
     const left = notDrained(channel, seconds);
     if (left) channel.face.log.warn(shownError(left).message);
