@@ -1,17 +1,11 @@
-import type { FlumeEvent, Headers } from "../../../lib/engine/event.js";
+import type { FlumeEvent } from "../../../lib/engine/event.js";
+import { javaMapText } from "../../../lib/formats/header-and-text-serializer.js";
 
 const BYTES_IN_ROW = 16;
 
 /** `Event: { headers:{a=1, b=2} body: 48 65 6C 6C 6F … Hello }`, byte for byte as Flume's EventHelper writes it. */
 export function dumpEvent({ headers, body }: FlumeEvent, maxBytes: number): string {
-  return `Event: { headers:${javaMap(headers)} body:${hexDump(body.subarray(0, maxBytes))} }`;
-}
-
-/** Java's Map.toString. */
-function javaMap(headers: Headers): string {
-  const entries: string[] = [];
-  for (const name in headers) entries.push(`${name}=${headers[name]}`);
-  return `{${entries.join(", ")}}`;
+  return `Event: { headers:${javaMapText(headers)} body:${hexDump(body.subarray(0, maxBytes))} }`;
 }
 
 /** Rows of 16 bytes as commons-io's HexDump writes them, without the offset of the first and the last line end. */
