@@ -342,8 +342,10 @@ export class Editor {
     await mkdir(folder, { recursive: true });
     const path = join(folder, `${name}.png`) as `${string}.png`;
     await this.page.evaluate(() => {
-      // "Successfully deployed" lies over the canvas for seconds.
-      for (const element of document.querySelectorAll(".red-ui-notification-success")) element.remove();
+      // "Successfully deployed" lies over the canvas for seconds. Node-RED takes it away itself, and fails where it is gone.
+      for (const element of document.querySelectorAll<HTMLElement>(".red-ui-notification-success")) {
+        element.style.visibility = "hidden";
+      }
     });
     await this.#settled();
     if (selector) await (await this.#find(selector)).screenshot({ path });
