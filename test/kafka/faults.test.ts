@@ -41,7 +41,8 @@ async function ledger(...folders: string[]): Promise<{ seen: Set<string>; twice:
 }
 
 describe("Kafka: faults, with every event counted", function () {
-  this.timeout(180_000);
+  // All that a test waits for, one after the other, and brokers that start while others run.
+  this.timeout(400_000);
   const suite = useKafka({ brokers: 3, properties: IMPATIENT });
   const temp = useTempDir();
   const cluster = (): FlowNode => ({

@@ -67,7 +67,8 @@ async function found(
 }
 
 describe("file channel with damaged files", function () {
-  this.timeout(120_000);
+  // Nothing but computation, thousands of openings of it.
+  this.timeout(300_000);
 
   it("cut at every byte of the last two records: everything before is there", async () => {
     const disk = await smallLog();
