@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../support/eventually.js";
 import type { DeploymentType, FlowNode } from "../support/node-red.js";
 import { tab } from "../support/flow-nodes.js";
-import { javascript, join, split } from "./support/core-nodes.js";
+import { change, javascript, join, split } from "./support/core-nodes.js";
 import { core, Oracle, oracleChannel, oracleSink } from "./support/oracle.js";
 import { longFlow, type LongFlowPart } from "./support/long-flow.js";
 
@@ -110,6 +110,29 @@ for (const version of ["5", "4.1"] as const) {
       const { channels, written } = await oracle.settled("p", 3);
       assert.deepEqual(channels["p"]?.premature, []);
       assert.deepEqual(Object.values(written), new Array(3 * SIZE).fill(1));
+      await oracle.idle();
+    });
+
+    it("what the other half of a pair sends while its target is being replaced comes again", async () => {
+      const flow = (name: string): FlowNode[] => [
+        tab(),
+        oracleChannel("pd", ["n"]),
+        javascript("await new Promise((r) => setTimeout(r, Math.random() * 2000)); return msg;", [["in"]]),
+        core("test-portal-in", "in", [], { exit: "out", when: "after" }),
+        core("test-portal-out", "out", [["c"]]),
+        { ...change("c", ["s"]), name },
+        oracleSink("s"),
+        // Until this has closed, nothing that the deploy replaces is there again.
+        core("test-portal-out", "slow", [], { closesAfter: 300, name }),
+      ];
+      await oracle.nodeRed.deploy(flow(""));
+      await oracle.forget();
+      await oracle.feed("pd", { batches: BATCHES, size: SIZE });
+      await eventually(async () => Object.keys((await oracle.report()).written).length > 0);
+      await oracle.nodeRed.deploy(flow("again"), "nodes");
+      const { channels, written } = await oracle.settled("pd", BATCHES, 30_000);
+      assert.deepEqual(channels["pd"]?.premature, []);
+      assert.equal(Object.keys(written).length, BATCHES * SIZE);
       await oracle.idle();
     });
 

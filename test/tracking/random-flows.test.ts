@@ -71,15 +71,15 @@ for (const version of ["5", "4.1"] as const) {
       }
       for (const channel of flow.channels) await oracle.settled(channel, BATCHES, 60_000);
       const { channels, sinks } = await oracle.report();
+      const mayRepeat = errors || deploys || !flow.exact;
       for (const channel of flow.channels) {
         assert.deepEqual(channels[channel]?.premature, [], "committed before it was written");
-        if (!errors && !deploys) assert.deepEqual(channels[channel]?.rolledBack, [], "rolled back without a reason");
+        if (!mayRepeat) assert.deepEqual(channels[channel]?.rolledBack, [], "rolled back without a reason");
       }
       for (const [event, arrivals] of Object.entries(expected)) {
         for (const [sink, times] of Object.entries(arrivals)) {
           const found = sinks[sink]?.[event] ?? 0;
-          if (errors || deploys)
-            assert.ok(found >= times, `${event} was written ${found} times of ${times} at ${sink}`);
+          if (mayRepeat) assert.ok(found >= times, `${event} was written ${found} times of ${times} at ${sink}`);
           else assert.equal(found, times, `${event} at ${sink}`);
         }
       }

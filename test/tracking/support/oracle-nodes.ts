@@ -295,8 +295,11 @@ export default (red: NodeRed): void => {
     red.nodes.createNode(this, definition);
     const { exit, when } = definition;
     this.on("input", (message, _send, done) => {
+      const other = [...portals].find(({ id }) => id === exit);
+      // A deploy is about to put another one there.
+      if (!other) return done(new Error("the other half of the pair is not there"));
       if (when === "before") done();
-      for (const portal of portals) if (portal.id === exit) portal.send(message);
+      other.send(message);
       if (when !== "before") done();
     });
   }
@@ -306,9 +309,10 @@ export default (red: NodeRed): void => {
   function PortalOut(this: RedNode, definition: NodeDefinition): void {
     red.nodes.createNode(this, definition);
     portals.add(this);
+    const { closesAfter } = definition;
     this.on("close", (_removed, done) => {
       portals.delete(this);
-      done();
+      setTimeout(done, Number(closesAfter ?? 0));
     });
   }
   red.nodes.registerType("test-portal-out", PortalOut);

@@ -160,15 +160,17 @@ export class MessageTracker {
     for (const event of events) {
       const { node } = event.source;
       const contact = this.#contacts.get(node);
+      // What a node without a contact sends the hook sees, but not during a deploy if its target is missing.
+      if (!contact && !this.#deploy.incomplete) continue;
       // A Flume node that has had messages hands over events of its own: those are held already.
-      if (!contact || this.#routing.has(event)) continue;
-      const found = this.#owners.ofSent(event.msg, contact);
+      if (this.#routing.has(event)) continue;
+      const found = contact ? this.#owners.ofSent(event.msg, contact) : this.#owners.of(event.msg);
       if (!found) continue;
-      const record = contact.joinGroups && guards.joinGroups ? contact.joinGroups.sent(found, event.msg) : found;
+      const record = contact?.joinGroups && guards.joinGroups ? contact.joinGroups.sent(found, event.msg) : found;
       if (tokenOn(event.msg) !== record.number) stamp(event.msg, record);
       this.#routing.begins(event, record);
       tracked = true;
-      if (contact.ending === "send") this.#endAllOf(contact, found);
+      if (contact?.ending === "send") this.#endAllOf(contact, found);
     }
     return tracked;
   }
@@ -181,7 +183,9 @@ export class MessageTracker {
       this.#routing.release(record);
     } else if (node && !this.#contacts.get(event.source.node)) {
       const stray = this.#owners.ofStray(event.msg, event.source.node);
-      if (stray) this.#deliveries.open(this.#contacts.with(node), event.msg, stray);
+      if (!stray) return;
+      this.#contacts.watchFlowOf(event.source.node);
+      this.#deliveries.open(this.#contacts.with(node), event.msg, stray);
     }
   }
 

@@ -43,9 +43,26 @@ export class NodeContacts {
       this.#contacts.set(node, contact);
       this.#events.met(contact);
       this.#watch(contact);
-      this.#watchFlowOf(node);
+      this.watchFlowOf(node);
     }
     return contact;
+  }
+
+  /** What all nodes of its flow send is seen from now on. */
+  watchFlowOf({ _flow: flow }: RedNode): void {
+    if (this.#flows.has(flow)) return;
+    const events = this.#events;
+    const restore = shadow.replace<[readonly SendEvent[]]>(
+      flow,
+      "send",
+      (original) =>
+        function (sent): void {
+          const tracked = events.sending(sent);
+          original.call(this, sent);
+          if (tracked) events.sent(sent);
+        },
+    );
+    this.#flows.set(flow, restore);
   }
 
   /** After a deploy: shadows on a node object go with it. */
@@ -94,21 +111,5 @@ export class NodeContacts {
         return failure ? events.tell(failure, contact, error, original) : original();
       }),
     );
-  }
-
-  #watchFlowOf({ _flow: flow }: RedNode): void {
-    if (this.#flows.has(flow)) return;
-    const events = this.#events;
-    const restore = shadow.replace<[readonly SendEvent[]]>(
-      flow,
-      "send",
-      (original) =>
-        function (sent): void {
-          const tracked = events.sending(sent);
-          original.call(this, sent);
-          if (tracked) events.sent(sent);
-        },
-    );
-    this.#flows.set(flow, restore);
   }
 }
