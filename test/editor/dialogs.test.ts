@@ -113,7 +113,9 @@ for (const version of editorVersions) {
         }
       });
 
-      it("opens each dialog without errors", async () => {
+      it("opens each dialog without errors", async function () {
+        // One after another, each of them waited for on its own.
+        this.timeout(600_000);
         for (const { type } of all) {
           await editor.openDialog(type);
           assert.deepEqual(await editor.dialogErrors().then((errors) => errors.filter((id) => !id)), [], type);

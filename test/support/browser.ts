@@ -5,11 +5,15 @@ import { skip } from "./skip.js";
 
 export type { Browser };
 
+/** Milliseconds until it must have started, beside a Node-RED that starts at the same time. */
+const START_WITHIN = 90_000;
+
 /** Starts a headless Chromium. */
 export async function startBrowser(): Promise<Browser> {
   if (!chromium.path) throw new Error(`No Chromium: ${chromium.missing}`);
   const browser = await launch({
     executablePath: chromium.path,
+    timeout: START_WITHIN,
     // The binary is Chromium's headless shell, which knows no other mode.
     headless: "shell",
     args: [

@@ -48,6 +48,9 @@ const DRAG_STEPS = 12;
 /** How long the page may take for what it does at once on a quiet machine. */
 const PATIENCE_MS = 30_000;
 
+/** How long it may take to load: megabytes of scripts, on a machine that starts a browser and a Node-RED at the same time. */
+const LOADING_MS = 90_000;
+
 const CODE_EDITOR_FOCUS_MS = 300;
 
 /** An open editor, used as a person uses it: with mouse and keyboard wherever that is what is to be proved. */
@@ -87,7 +90,7 @@ export class Editor {
     );
     const editor = new Editor(page);
     await hideTips(url);
-    await page.goto(url, { waitUntil: "domcontentloaded" });
+    await page.goto(url, { waitUntil: "domcontentloaded", timeout: LOADING_MS });
     await page.waitForFunction(
       () => {
         const palette = document.querySelector(".red-ui-palette-node[data-palette-type='inject']");
@@ -95,7 +98,7 @@ export class Editor {
         const loading = loader !== null && loader.offsetParent !== null;
         return typeof RED !== "undefined" && RED.workspaces?.active() && palette && !loading;
       },
-      { timeout: 30_000 },
+      { timeout: LOADING_MS },
     );
     await editor.#settled();
     return editor;
@@ -415,8 +418,10 @@ export class Editor {
     return element;
   }
 
-  /** Waits until nothing moves any more: trays slide, notifications fade. */
+  /** Waits until all is drawn and nothing moves any more: trays slide, notifications fade. */
   async #settled(): Promise<void> {
+    // The canvas is drawn with the next frame (`redraw` in Node-RED's editor client): nodes of a tab come with it.
+    await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
     await this.page.waitForFunction(
       () =>
         document.querySelectorAll(".ui-draggable-dragging").length === 0 &&
