@@ -5,12 +5,3 @@
 export function urlPath(path: string): string {
   return `/webhdfs/v1${path.split("/").map(encodeURIComponent).join("/")}`;
 }
-
-export function parentOf(path: string): string {
-  const end = path.lastIndexOf("/");
-  return end <= 0 ? "/" : path.slice(0, end);
-}
-
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}

@@ -6,7 +6,6 @@ import { CHECKED } from "./record-batch-writer.js";
 /** A batch of a fetch, control and aborted ones included: `records` is undefined for those. */
 export interface FetchedBatch {
   readonly records: FetchedRecords | undefined;
-  readonly baseOffset: number;
   /** Of the batch behind this one. */
   readonly nextOffset: number;
 }
@@ -75,10 +74,9 @@ async function readBatch(
   const body = batch.subarray(HEADER);
   if (attributes & CONTROL) {
     if (controlType(body) === ABORT) transactions?.end(producerId);
-    return { records: undefined, baseOffset, nextOffset };
+    return { records: undefined, nextOffset };
   }
-  if (attributes & TRANSACTIONAL && transactions?.has(producerId))
-    return { records: undefined, baseOffset, nextOffset };
+  if (attributes & TRANSACTIONAL && transactions?.has(producerId)) return { records: undefined, nextOffset };
   const compression = attributes & 7;
   const unpacked = compression === 0 ? body : await decompress(compression, body);
   const records = FetchedRecords.scan(unpacked, {
@@ -87,7 +85,7 @@ async function readBatch(
     baseTimestamp: Number(batch.readBigInt64BE(27)),
     ...(attributes & APPEND_TIME ? { appendTime: Number(batch.readBigInt64BE(35)) } : {}),
   });
-  return { records, baseOffset, nextOffset };
+  return { records, nextOffset };
 }
 
 /** Which producers' records belong to aborted transactions, as reading goes on. */
