@@ -107,8 +107,8 @@ export function kerberosSuite(): void {
         await sink.start();
         const batch = numbered(0, 5);
         await assert.rejects(sink.write(batch, NEVER), refusedWith("FLUME_HDFS_KERBEROS_FAILED", /localhost/));
-        await copyFile(await secure.kdc.ticket("flume", secure.keyTab, 1), ticket);
-        await sleep(2000);
+        await copyFile(await secure.kdc.ticket("flume", secure.keyTab, 10), ticket);
+        await sleep(11_000);
         await assert.rejects(sink.write(batch, NEVER), refusedWith("FLUME_HDFS_KERBEROS_FAILED", /Ticket expired/));
         await copyFile(await secure.kdc.ticket("flume", secure.keyTab, 600), ticket);
         await sink.write(batch, NEVER);
