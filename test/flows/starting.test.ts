@@ -1,7 +1,17 @@
 import { strict as assert } from "node:assert";
 import { rm, writeFile } from "node:fs/promises";
+import type { ChannelComponent, SinkComponent } from "../../lib/engine/component.js";
+import type { Channel, Sink } from "../../lib/engine/contracts.js";
+import type { DeployPhase } from "../../lib/palette/runtime/deploy-phase.js";
+import { liveChannel } from "../../lib/palette/runtime/live-channel.js";
+import type { LiveNode } from "../../lib/palette/runtime/live-node.js";
+import { liveSink } from "../../lib/palette/runtime/live-sink.js";
+import { NodeFace } from "../../lib/palette/runtime/node-face.js";
+import type { NodeRed as Red } from "../../lib/palette/runtime/node-red.js";
+import type { NodeSettings } from "../../lib/palette/runtime/node-settings.js";
 import { eventually } from "../support/eventually.js";
 import { memory, seq, tab } from "../support/flow-nodes.js";
+import { Gate } from "../support/gate.js";
 import { type FlowNode, NodeRed } from "../support/node-red.js";
 import { useTempDir } from "../support/temp-dir.js";
 
@@ -36,6 +46,47 @@ describe("a channel that starts late", function () {
       await eventually(async () => (await counted("late", "EventPutSuccessCount")) === EVENTS);
       assert.equal(await counted("early", "EventPutSuccessCount"), EVENTS);
       await nodeRed.stop();
+    });
+  }
+});
+
+describe("the status of what opens slowly", () => {
+  const phase = { running: true } as DeployPhase;
+  const settings = { face: new NodeFace("slow", phase), config: {}, id: "slow", ports: [] as const, shared: {} };
+  const kinds: Record<string, { readonly open: string; readonly make: (start: () => Promise<void>) => LiveNode }> = {
+    channel: {
+      open: "0 % · power-safe",
+      make: (start) => {
+        const channel: Partial<Channel> = { start, stop: () => Promise.resolve(), size: 0, capacity: 10 };
+        const component = { properties: {}, durability: "power-loss", create: () => channel };
+        const ready = () => undefined;
+        const known = settings as unknown as NodeSettings;
+        return liveChannel(component as unknown as ChannelComponent, known, phase, undefined, ready);
+      },
+    },
+    sink: {
+      open: "0/s",
+      make: (start) => {
+        const sink: Partial<Sink> = { start, stop: () => Promise.resolve(), maxInFlight: 1 };
+        const component = { properties: {}, create: () => sink };
+        const known = settings as unknown as NodeSettings;
+        return liveSink(component as unknown as SinkComponent, known, {} as Red, phase, undefined);
+      },
+    },
+  };
+  for (const [kind, { open, make }] of Object.entries(kinds)) {
+    it(`${kind}: "starting" until it is open`, async () => {
+      const gate = new Gate();
+      const node = make(() => gate.opened);
+      const starting = { fill: "grey", shape: "ring", text: "starting" };
+      assert.deepEqual(node.status(0), starting);
+      node.settle();
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(node.status(0), starting, "it has begun, and is not open");
+      gate.open();
+      await eventually(() => node.status(0).text !== "starting");
+      assert.deepEqual([node.status(0).fill, node.status(0).text], ["green", open]);
+      await node.stop();
     });
   }
 });

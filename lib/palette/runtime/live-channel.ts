@@ -10,7 +10,7 @@ import type { LiveNode } from "./live-node.js";
 import { MessageIntake } from "./message-intake.js";
 import { shownError } from "./node-face.js";
 import type { NodeSettings } from "./node-settings.js";
-import { besideEachOther, fillStatus } from "./status-text.js";
+import { besideEachOther, fillStatus, startingStatus } from "./status-text.js";
 import { StartingInlet } from "./starting-inlet.js";
 import { SupervisedStart } from "./supervised-start.js";
 
@@ -78,6 +78,7 @@ export function liveChannel(
       return (channel.size ?? 0) === 0 && !runner.busy;
     },
     status() {
+      if (!supervised.started) return startingStatus();
       const promise = statusText(durability);
       // What others hold for it has no measure here.
       if (channel.capacity === undefined) return { fill: "green", shape: "dot", text: promise };

@@ -11,7 +11,7 @@ import { MessageIntake } from "./message-intake.js";
 import { shownError } from "./node-face.js";
 import type { NodeRed } from "./node-red.js";
 import type { NodeSettings } from "./node-settings.js";
-import { rateText } from "./status-text.js";
+import { rateText, startingStatus } from "./status-text.js";
 import { SupervisedStart } from "./supervised-start.js";
 
 /** How long a stop waits for the writes under way, in milliseconds. */
@@ -44,11 +44,12 @@ export function liveSink(
     inlet: () => inlet,
     intake: new MessageIntake(() => inlet, phase, shownError),
     settle: () => supervised.begin(),
-    // Whoever sent the batch reports why; which of several sinks it was is told here.
-    status: (rate) =>
-      inlet.failing
-        ? { fill: "red", shape: "ring", text: statusText("writeFailed") }
-        : { fill: "green", shape: rate > 0 ? "dot" : "ring", text: rateText(rate) },
+    status(rate) {
+      if (!supervised.started) return startingStatus();
+      // Whoever sent the batch reports why; which of several sinks it was is told here.
+      if (inlet.failing) return { fill: "red", shape: "ring", text: statusText("writeFailed") };
+      return { fill: "green", shape: rate > 0 ? "dot" : "ring", text: rateText(rate) };
+    },
     get progress() {
       return face.counters.get("EventDrainSuccessCount");
     },

@@ -8,7 +8,7 @@ import type { LiveNode } from "./live-node.js";
 import type { NodeSettings } from "./node-settings.js";
 import type { NodeStatus } from "./node-red.js";
 import { SourceOutlet } from "./source-outlet.js";
-import { besideEachOther, durationText, rateText } from "./status-text.js";
+import { besideEachOther, durationText, rateText, startingStatus } from "./status-text.js";
 import { SupervisedStart } from "./supervised-start.js";
 
 /** A source: runs while something is wired behind it. */
@@ -71,9 +71,7 @@ export function liveSource(
       supervised.begin();
     },
     status: (rate): NodeStatus =>
-      mismatch || !supervised.started
-        ? { fill: "grey", shape: "ring", text: statusText("starting") }
-        : runningStatus(source.share, rate),
+      mismatch || !supervised.started ? startingStatus() : runningStatus(source.share, rate),
     get progress() {
       return face.counters.get("EventAcceptedCount");
     },

@@ -1,3 +1,11 @@
+import { statusText } from "./language.js";
+import type { NodeStatus } from "./node-red.js";
+
+/** Of what is not open yet. Why it cannot be is a problem, which is shown in its place. */
+export function startingStatus(): NodeStatus {
+  return { fill: "grey", shape: "ring", text: statusText("starting") };
+}
+
 /** What a status says of several things: "12 % · power-safe". */
 export function besideEachOther(...parts: readonly (string | undefined)[]): string {
   return parts.filter(Boolean).join(" · ");
