@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import type { ServerResponse } from "node:http";
+import { NEVER } from "../../lib/engine/delivery.js";
 import { isHeadraceError } from "../../lib/engine/errors.js";
 import { FileFinisher, type FinishSettings } from "../../nodes/sinks/hdfs/file-finisher.js";
 import { IoSlots } from "../../nodes/sinks/hdfs/io-slots.js";
@@ -8,7 +9,7 @@ import { testContext } from "../support/component-context.js";
 import { eventually } from "../support/eventually.js";
 import { useTempDir } from "../support/temp-dir.js";
 import { FakeNode, json, remote } from "./support/fake-node.js";
-import { hdfsClient } from "./support/sinks.js";
+import { hdfsClient, hdfsSink, numbered } from "./support/sinks.js";
 
 const RECORD = { open: "/a/x.tmp", final: "/a/x", durable: 3, intended: 3 };
 
@@ -84,6 +85,33 @@ describe("finishing files of HDFS", function () {
     assert.equal(context.reports.at(-1), undefined);
     assert.deepEqual(await end(), []);
   });
+
+  for (const [suffix, settings] of [
+    [".gz", { fileType: "CompressedStream", codeC: "gzip" }],
+    [".csv.gz", { fileType: "CompressedStream", codeC: "gzip", fileSuffix: ".csv.gz" }],
+    ["", {}],
+  ] as const) {
+    it(`puts a number before the suffix "${suffix}" where the final name is taken: readers go by the end`, async () => {
+      const targets: string[] = [];
+      nameNode.answer = ({ url }, response) => {
+        const operation = url.searchParams.get("op");
+        if (operation === "RENAME") {
+          targets.push(url.searchParams.get("destination") ?? "");
+          json(response, 200, { boolean: targets.length > 2 });
+        } else if (operation === "CREATE" && url.searchParams.has("data")) response.writeHead(201).end();
+        else if (operation === "CREATE") response.writeHead(307, { location: `${url.href}&data=true` }).end();
+        else json(response, 200, { FileStatus: { pathSuffix: "", type: "FILE", length: 3, modificationTime: 0 } });
+      };
+      const { sink } = hdfsSink([nameNode.url], folder().path, { path: "/a", filePrefix: "x", ...settings });
+      await sink.start();
+      await sink.write(numbered(0, 1), NEVER);
+      await sink.stop();
+      assert.deepEqual(
+        targets.map((name) => name.replace(/\d{13}/, "N")),
+        ["", "-1", "-2"].map((number) => `/a/x.N${number}${suffix}`),
+      );
+    });
+  }
 
   describe("of an earlier run", () => {
     /** A file of so many bytes; the first cut is only begun. */

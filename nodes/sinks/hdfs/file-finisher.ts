@@ -3,6 +3,7 @@ import type { ComponentContext } from "../../../lib/engine/component.js";
 import { HeadraceError, reasonOf } from "../../../lib/engine/errors.js";
 import { isHdfsError } from "../../../lib/protocols/webhdfs/hdfs-error.js";
 import type { WebHdfsClient } from "../../../lib/protocols/webhdfs/webhdfs-client.js";
+import { otherName } from "./file-names.js";
 import type { IoSlots } from "./io-slots.js";
 import type { OpenFileRecord, OpenFilesJournal } from "./open-files-journal.js";
 
@@ -113,9 +114,9 @@ export class FileFinisher {
     return true;
   }
 
-  async #rename({ open, final }: OpenFileRecord): Promise<void> {
+  async #rename({ open, final, suffix = "" }: OpenFileRecord): Promise<void> {
     for (let i = 0; i < MOST_NAMES; i++) {
-      const name = i === 0 ? final : `${final}-${i}`;
+      const name = i === 0 ? final : otherName(final, suffix, i);
       if (await this.#call(() => this.#client.rename(open, name))) return;
       // False says neither which of the two was wrong nor whether an earlier try came through.
       const [source, target] = await Promise.all([this.#status(open), this.#status(name)]);

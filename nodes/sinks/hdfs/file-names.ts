@@ -11,6 +11,8 @@ export interface NamedFile {
   readonly open: string;
   /** Once it is finished. */
   readonly final: string;
+  /** What `final` ends with behind its number: by that, readers choose the codec. */
+  readonly suffix: string;
 }
 
 /** Flume's names (BucketWriter.open): `<prefix>.<number><suffix>`, in between `<inUsePrefix>…<inUseSuffix>`. */
@@ -22,7 +24,13 @@ export function namedFile(
   codecExtension: string,
 ): NamedFile {
   const inside = directory === "/" ? "/" : `${directory}/`;
-  const name = `${prefix}.${number}${settings.fileSuffix || codecExtension}`;
-  const suffix = settings.emptyInUseSuffix ? "" : settings.inUseSuffix;
-  return { open: `${inside}${settings.inUsePrefix}${name}${suffix}`, final: inside + name };
+  const suffix = settings.fileSuffix || codecExtension;
+  const name = `${prefix}.${number}${suffix}`;
+  const inUseSuffix = settings.emptyInUseSuffix ? "" : settings.inUseSuffix;
+  return { open: `${inside}${settings.inUsePrefix}${name}${inUseSuffix}`, final: inside + name, suffix };
+}
+
+/** For a file whose final name is another one's: a number before the suffix. */
+export function otherName(final: string, suffix: string, number: number): string {
+  return `${final.slice(0, final.length - suffix.length)}-${number}${suffix}`;
 }

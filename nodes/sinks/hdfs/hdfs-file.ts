@@ -68,8 +68,7 @@ export class HdfsFile {
 
   /** For whoever finishes it. */
   get record(): OpenFileRecord {
-    const { open, final } = this.name;
-    const record = { open, final, durable: this.#length, intended: this.#intended };
+    const record = { ...this.name, durable: this.#length, intended: this.#intended };
     return this.#broken ? { ...record, resent: true } : record;
   }
 

@@ -5,6 +5,8 @@ import { join } from "node:path";
 export interface OpenFileRecord {
   readonly open: string;
   readonly final: string;
+  /** What `final` ends with behind its number. */
+  readonly suffix?: string;
   /** Bytes that have been committed. */
   readonly durable: number;
   /** Bytes that it has if the last write came through. */
