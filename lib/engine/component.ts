@@ -3,7 +3,7 @@ import type { Channel, Inlet, Route, Sink, Source } from "./contracts.js";
 import type { Counters } from "./counters.js";
 import type { Durability, DurabilityRule } from "./durability.js";
 import type { RefusalExit } from "./refusal.js";
-import type { AtMostRule, ConfigOf, OneOfRule, Properties } from "./properties.js";
+import type { ConfigOf, LimitRule, OneOfRule, Properties } from "./properties.js";
 
 export type Role = "source" | "channel" | "sink" | "routing" | "config";
 
@@ -20,7 +20,7 @@ export interface Declaration<P extends Properties = Properties> {
   /** Other components of Flume that this one stands for. */
   readonly flumeAliases?: readonly FlumeAlias[];
   readonly properties: P;
-  readonly limits?: readonly AtMostRule[];
+  readonly limits?: readonly LimitRule[];
   readonly needs?: readonly OneOfRule[];
   /** File in `icons/`. */
   readonly icon: string;

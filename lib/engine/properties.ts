@@ -1,4 +1,4 @@
-import { addressesIn, isAddress } from "./addresses.js";
+import { addressesIn, isAddress, withoutLogin } from "./addresses.js";
 import { type ErrorCode, HeadraceError } from "./errors.js";
 import { compilePattern } from "./pattern.js";
 
@@ -146,6 +146,15 @@ export interface AtMostRule {
   readonly atMost: string;
 }
 
+/** Two capacities of the same component, one of which must be above 0. */
+export interface RoomRule {
+  readonly property: string;
+  readonly orElse: string;
+}
+
+/** What the numbers of a component must be to each other. */
+export type LimitRule = AtMostRule | RoomRule;
+
 /** One of these is needed, or several. */
 export interface OneOfRule {
   readonly oneOf: readonly string[];
@@ -165,18 +174,36 @@ export function defaultsOf(properties: Properties): Record<string, unknown> {
 export function readConfig<P extends Properties>(
   properties: P,
   raw: Readonly<Record<string, unknown>>,
-  limits: readonly AtMostRule[] = [],
+  limits: readonly LimitRule[] = [],
 ): { config: ConfigOf<P>; problems: HeadraceError[] } {
   const problems: HeadraceError[] = [];
   const config = readFields(properties, raw, "", problems);
-  for (const { property, atMost } of limits) {
-    const value = config[property];
-    const limit = config[atMost];
-    if (typeof value === "number" && typeof limit === "number" && value > limit) {
-      problems.push(new HeadraceError("FLUME_CONFIG_ABOVE", { field: property, value, other: atMost, limit }));
-    }
+  for (const rule of limits) {
+    const problem = limitProblem(
+      rule,
+      (name) => (typeof config[name] === "number" ? config[name] : undefined),
+      (name) => name,
+    );
+    if (problem) problems.push(problem);
   }
   return { config: config as ConfigOf<P>, problems };
+}
+
+/** What is wrong with numbers of which each is right by itself; a value that is not known is not judged. */
+export function limitProblem(
+  rule: LimitRule,
+  valueOf: (property: string) => number | undefined,
+  nameOf: (property: string) => string,
+): HeadraceError | undefined {
+  const value = valueOf(rule.property);
+  const field = nameOf(rule.property);
+  if ("orElse" in rule) {
+    if (value !== 0 || valueOf(rule.orElse) !== 0) return undefined;
+    return new HeadraceError("FLUME_CONFIG_NO_ROOM", { field, value, other: nameOf(rule.orElse) });
+  }
+  const limit = valueOf(rule.atMost);
+  if (value === undefined || limit === undefined || value <= limit) return undefined;
+  return new HeadraceError("FLUME_CONFIG_ABOVE", { field, value, other: nameOf(rule.atMost), limit });
 }
 
 /** What is wrong with one value, or undefined: what the form asks for each field. */
@@ -327,7 +354,9 @@ function checkFormat(property: TextProperty, value: string, field: string, probl
   if (property.format === "addresses") {
     const addresses = addressesIn(value);
     const wrong = addresses.length === 0 ? value : addresses.find((address) => !isAddress(address));
-    if (wrong !== undefined) problems.push(new HeadraceError("FLUME_CONFIG_ADDRESSES", { field, value: wrong }));
+    if (wrong !== undefined) {
+      problems.push(new HeadraceError("FLUME_CONFIG_ADDRESSES", { field, value: withoutLogin(wrong) }));
+    }
   }
   if (property.format === "file-name" && !FILE_NAME_PART.test(value)) {
     problems.push(new HeadraceError("FLUME_CONFIG_FILE_NAME", { field, value }));

@@ -42,6 +42,11 @@ const interceptors = (id: string, to: string[], rules: object[], settings: Recor
   ...settings,
 });
 
+const spillable = (id: string, to: string[], settings: Record<string, unknown>): FlowNode => ({
+  ...memory(id, to, { minimumRequiredSpace: 1_048_576, ...settings }),
+  type: "flume-spillable-channel",
+});
+
 const ending = (id: string, capacity: Record<string, unknown> = {}): FlowNode[] => [
   memory(`${id}-channel`, [`${id}-sink`], capacity),
   testSink(`${id}-sink`),
@@ -61,6 +66,21 @@ const cases: readonly Case[] = [
     code: "FLUME_CONFIG_ABOVE",
     bad: (port) => [netcat("below-source", port, ["below-channel"]), ...ending("below", { capacity: 10 })],
     good: (port) => [netcat("below-source", port, ["below-channel"]), ...ending("below")],
+  },
+  {
+    what: "a spillable channel with room nowhere",
+    node: "roomless-channel",
+    code: "FLUME_CONFIG_NO_ROOM",
+    bad: (port) => [
+      netcat("roomless-source", port, ["roomless-channel"]),
+      spillable("roomless-channel", ["roomless-sink"], { memoryCapacity: 0, overflowCapacity: 0 }),
+      testSink("roomless-sink"),
+    ],
+    good: (port) => [
+      netcat("roomless-source", port, ["roomless-channel"]),
+      spillable("roomless-channel", ["roomless-sink"], { memoryCapacity: 0, overflowCapacity: 1000 }),
+      testSink("roomless-sink"),
+    ],
   },
   {
     what: "a batch larger than the transaction capacity",

@@ -2,6 +2,7 @@ import { nodeProperties } from "../../engine/common-properties.js";
 import { HeadraceError } from "../../engine/errors.js";
 import {
   isShown,
+  limitProblem,
   problemOf,
   type Properties,
   type Property,
@@ -47,15 +48,11 @@ export function problemsOf(
     ({ oneOf }) => oneOf[0] === name && oneOf.every((one) => isEmpty(values[one])),
   );
   if (missing) return [new HeadraceError(missing.code)];
-  return (declaration.limits ?? []).filter((limit) => limit.property === name).flatMap((limit) => aboveLimit(limit));
-
-  function aboveLimit({ atMost }: { atMost: string }): HeadraceError[] {
-    const own = numberAt(property, value);
-    const most = numberAt(properties[atMost], values[atMost]);
-    if (own === undefined || most === undefined || own <= most) return [];
-    const parameters = { field: label(`${name}.label`), value: own, other: label(`${atMost}.label`), limit: most };
-    return [new HeadraceError("FLUME_CONFIG_ABOVE", parameters)];
-  }
+  const numberOf = (other: string) => numberAt(properties[other], values[other]);
+  const labelOf = (other: string) => label(`${other}.label`);
+  return (declaration.limits ?? [])
+    .filter((limit) => limit.property === name)
+    .flatMap((limit) => limitProblem(limit, numberOf, labelOf) ?? []);
 }
 
 /** Node-RED's list of configuration nodes says `_ADD_` while none is chosen, and null before it is filled. */

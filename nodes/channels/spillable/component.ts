@@ -33,6 +33,7 @@ export const component: ChannelComponent<typeof properties> = {
   role: "channel",
   flumeType: "SPILLABLEMEMORY",
   properties,
+  limits: [{ property: "memoryCapacity", orElse: "overflowCapacity" }],
   icon: "flume-spillable-channel.svg",
   outputs: 1,
   durability: {
