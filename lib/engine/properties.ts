@@ -162,6 +162,15 @@ export interface OneOfRule {
   readonly code: ErrorCode;
 }
 
+/**
+ * A directory that must not be another one of the same component. A dialog goes by how the two are written; where they
+ * are opened they are compared as they are resolved.
+ */
+export interface ApartRule {
+  readonly property: string;
+  readonly from: string;
+}
+
 /** The default value of each property, as a new node in the editor gets it. */
 export function defaultsOf(properties: Properties): Record<string, unknown> {
   return Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, property.default]));

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from "node:tls";
-import { addressesIn } from "../../engine/addresses.js";
+import { addressesIn, withoutLogin } from "../../engine/addresses.js";
 import type { SharedSettings } from "../../engine/component.js";
 import { HeadraceError, reasonOf } from "../../engine/errors.js";
 import { secretFields, secretTextOf } from "../secret-text.js";
@@ -94,6 +94,7 @@ async function requestToken(settings: KafkaClusterSettings): Promise<string> {
   } catch (error) {
     // `fetch failed` tells nothing: what happened stands behind it.
     const { cause = error } = error as { cause?: unknown };
-    throw new HeadraceError("FLUME_KAFKA_TOKEN_UNAVAILABLE", { url: tokenUrl, reason: reasonOf(cause) }, error);
+    const parameters = { url: withoutLogin(tokenUrl), reason: withoutLogin(reasonOf(cause)) };
+    throw new HeadraceError("FLUME_KAFKA_TOKEN_UNAVAILABLE", parameters, error);
   }
 }

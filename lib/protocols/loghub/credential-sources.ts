@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { withoutLogin } from "../../engine/addresses.js";
 import { HeadraceError, reasonOf } from "../../engine/errors.js";
 import { LONGEST_SECRET, secretFields, secretTextOf } from "../secret-text.js";
 import type { Credentials } from "./credentials.js";
@@ -56,7 +57,7 @@ export function credentialsOfAddress(address: string): CredentialSource {
       if (!/^[\w.-]+$/.test(role)) throw new Error("the answer names no role");
       return credentialsOf(await ask(new URL(role, url)));
     } catch (error) {
-      throw failure(address, reasonOf(error), error);
+      throw failure(withoutLogin(address), withoutLogin(reasonOf(error)), error);
     }
   };
 }

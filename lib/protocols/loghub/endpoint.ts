@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { withoutLogin } from "../../engine/addresses.js";
 import { HeadraceError } from "../../engine/errors.js";
 
 /** Where a project is reached. */
@@ -19,7 +20,10 @@ export interface Endpoint {
  */
 export function endpointOf(text: string, project: string): Endpoint {
   const url = parsed(text.trim());
-  if (!url) throw setting("endpoint", text, "a host such as cn-hangzhou.log.aliyuncs.com, or http(s)://host:port");
+  if (!url) {
+    const wanted = "a host such as cn-hangzhou.log.aliyuncs.com, or http(s)://host:port";
+    throw setting("endpoint", withoutLogin(text), wanted);
+  }
   // By Log Service's rules 3 to 63 characters; it becomes a part of a host name.
   if (!/^[a-z0-9][a-z0-9-]*$/i.test(project)) throw setting("project", project, "letters, digits and hyphens");
   const bare = url.hostname.replace(/^\[|\]$/g, "");

@@ -1,5 +1,6 @@
 import { userInfo } from "node:os";
 import type { ConnectionOptions } from "node:tls";
+import { withoutLogin } from "../../engine/addresses.js";
 import type { SharedSettings } from "../../engine/component.js";
 import { HeadraceError } from "../../engine/errors.js";
 import { isDelegationToken } from "./delegation-token.js";
@@ -57,7 +58,7 @@ function addressesOf(value: string): string[] {
   return addresses.map((address) => {
     const url = parsedUrl(address.includes("://") ? address : `http://${address}`);
     if (!url || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "") {
-      throw new HeadraceError("FLUME_HDFS_ADDRESS", { value: address });
+      throw new HeadraceError("FLUME_HDFS_ADDRESS", { value: withoutLogin(address) });
     }
     return url.origin;
   });

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { withoutLogin } from "../../../lib/engine/addresses.js";
 import { HeadraceError, reasonOf } from "../../../lib/engine/errors.js";
 
 /** Where a PostgreSQL database is. */
@@ -43,7 +44,7 @@ export function serverAddress(url: string): ServerAddress {
     throw wrong(url, several);
   }
   if (parsed.username !== "" || parsed.password !== "") {
-    throw wrong(hideLogin(url), "user and password have fields of their own, so that they are not exported");
+    throw wrong(url, "user and password have fields of their own, so that they are not exported");
   }
   const database = decodeURIComponent(parsed.pathname.slice(1));
   if (parsed.hostname === "" || database === "" || database.includes("/")) {
@@ -70,7 +71,7 @@ function readProperties(url: string, given: URLSearchParams): Record<string, str
   const properties: Record<string, string> = {};
   for (const [name, value] of given) {
     if (name === "user" || name === "password") {
-      throw wrong(hideLogin(url), "user and password have fields of their own, so that they are not exported");
+      throw wrong(url, "user and password have fields of their own, so that they are not exported");
     }
     if (WITHOUT_EFFECT.includes(name)) continue;
     if (!KNOWN.includes(name)) throw wrong(url, `the property ${name} has no equal here`);
@@ -89,10 +90,6 @@ function secondsOf(url: string, name: string, properties: Readonly<Record<string
   return seconds * 1000;
 }
 
-function hideLogin(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, "//…@").replace(/\b(password|user)=[^&]*/gi, "$1=…");
-}
-
 function wrong(url: string, reason: string): HeadraceError {
-  return new HeadraceError("FLUME_DATABASE_URL", { url, reason });
+  return new HeadraceError("FLUME_DATABASE_URL", { url: withoutLogin(url), reason });
 }
