@@ -3,7 +3,7 @@ import type { Channel, Inlet, Route, Sink, Source } from "./contracts.js";
 import type { Counters } from "./counters.js";
 import type { Durability, DurabilityRule } from "./durability.js";
 import type { RefusalExit } from "./refusal.js";
-import type { ConfigOf, LimitRule, OneOfRule, Properties } from "./properties.js";
+import type { ApartRule, ConfigOf, LimitRule, OneOfRule, Properties } from "./properties.js";
 
 export type Role = "source" | "channel" | "sink" | "routing" | "config";
 
@@ -22,6 +22,7 @@ export interface Declaration<P extends Properties = Properties> {
   readonly properties: P;
   readonly limits?: readonly LimitRule[];
   readonly needs?: readonly OneOfRule[];
+  readonly apart?: readonly ApartRule[];
   /** File in `icons/`. */
   readonly icon: string;
   /** Output ports, apart from those that rows of a property or the dead-letter switch add. */

@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import type { Declaration } from "../../lib/engine/component.js";
 import { problemsOf, type Values } from "../../lib/palette/editor/validation.js";
+import { component as file } from "../../nodes/channels/file/component.js";
 import { component as memory } from "../../nodes/channels/memory/component.js";
 import { component as spillable } from "../../nodes/channels/spillable/component.js";
 
@@ -32,6 +33,18 @@ describe("what a dialog says of values that do not go together", () => {
       ["0", "${ROOM}"],
     ]) {
       assert.deepEqual(of(inMemory, onDisk), [], `${inMemory}, ${onDisk}`);
+    }
+  });
+
+  it("a copy of the checkpoint where the checkpoint is", () => {
+    for (const declaration of [file, spillable] as Declaration[]) {
+      const of = (checkpointDir: string, backupCheckpointDir: string, useDualCheckpoints = true) =>
+        said(declaration, "backupCheckpointDir", { checkpointDir, backupCheckpointDir, useDualCheckpoints });
+      const same = { code: "FLUME_CONFIG_SAME_DIRECTORY", field: "backupCheckpointDir.label", value: "/disk/a" };
+      assert.deepEqual(of("/disk/a/", "/disk/a"), [{ ...same, other: "checkpointDir.label" }]);
+      assert.deepEqual(of("/disk/a", "/disk/b"), []);
+      assert.deepEqual(of("", ""), []);
+      assert.deepEqual(of("/disk/a", "/disk/a", false), [], "there is no copy");
     }
   });
 });

@@ -48,6 +48,11 @@ export function problemsOf(
     ({ oneOf }) => oneOf[0] === name && oneOf.every((one) => isEmpty(values[one])),
   );
   if (missing) return [new HeadraceError(missing.code)];
+  const same = declaration.apart?.find((rule) => rule.property === name && isSameDirectory(value, values[rule.from]));
+  if (same) {
+    const parameters = { field: label(`${name}.label`), value: String(value), other: label(`${same.from}.label`) };
+    return [new HeadraceError("FLUME_CONFIG_SAME_DIRECTORY", parameters)];
+  }
   const numberOf = (other: string) => numberAt(properties[other], values[other]);
   const labelOf = (other: string) => label(`${other}.label`);
   return (declaration.limits ?? [])
@@ -68,6 +73,13 @@ function isUsable(id: string): boolean {
 
 function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || String(value).trim() === "";
+}
+
+/** As far as can be seen without the disk that it is on. Empty fields mean folders of their own. */
+function isSameDirectory(one: unknown, other: unknown): boolean {
+  if (isEmpty(one) || isEmpty(other)) return false;
+  const [path, otherPath] = [one, other].map((value) => String(value).replace(/[/\\]+$/, ""));
+  return path === otherPath;
 }
 
 function numberAt(property: Property | undefined, value: unknown): number | undefined {

@@ -63,6 +63,8 @@ const properties = {
 
 /** Of a channel that keeps events in the same way, and has room and patience of its own. */
 export const storageProperties = { ...places, transactionCapacity: properties.transactionCapacity, ...storage };
+/** As Flume has it: one disk that fails must not take the checkpoint and its copy. */
+export const storageApart = [{ property: "backupCheckpointDir", from: "checkpointDir" }] as const;
 
 export type FileChannelConfig = ConfigOf<typeof properties>;
 
@@ -73,9 +75,9 @@ export function settingsOf(config: FileChannelConfig, storage: string): FileChan
   const dataDirs = [...new Set(named.filter((directory) => directory !== "").map((directory) => resolve(directory)))];
   return {
     directories: dataDirs.length > 0 ? dataDirs : [join(storage, "data")],
-    checkpointDirectory: config.checkpointDir || join(storage, "checkpoint"),
+    checkpointDirectory: resolve(config.checkpointDir || join(storage, "checkpoint")),
     backupDirectory: config.useDualCheckpoints
-      ? config.backupCheckpointDir || join(storage, "checkpoint-backup")
+      ? resolve(config.backupCheckpointDir || join(storage, "checkpoint-backup"))
       : undefined,
     compressBackup: config.compressBackupCheckpoint,
     capacity: config.capacity,
@@ -101,6 +103,7 @@ export const component: ChannelComponent<typeof properties> = {
   flumeType: "file",
   properties,
   limits: [{ property: "transactionCapacity", atMost: "capacity" }],
+  apart: storageApart,
   icon: "flume-file-channel.svg",
   outputs: 1,
   durability: {

@@ -174,6 +174,10 @@ export class FileChannel implements Channel {
   async #openNow(): Promise<void> {
     const settings = this.#settings;
     const { directories, checkpointDirectory, backupDirectory } = settings;
+    if (backupDirectory === checkpointDirectory) {
+      const clash = { field: "backupCheckpointDir", value: backupDirectory, other: "checkpointDir" };
+      throw new HeadraceError("FLUME_CONFIG_SAME_DIRECTORY", clash);
+    }
     const all = new Set([...directories, checkpointDirectory, ...(backupDirectory ? [backupDirectory] : [])]);
     const locks: DirectoryLock[] = [];
     let lost: HeadraceError | undefined;

@@ -1,7 +1,7 @@
 import type { ChannelComponent, ComponentContext } from "../../../lib/engine/component.js";
 import { Counters } from "../../../lib/engine/counters.js";
 import { number } from "../../../lib/engine/properties.js";
-import { settingsOf, storageProperties } from "../file/component.js";
+import { settingsOf, storageApart, storageProperties } from "../file/component.js";
 import { FileChannel } from "../file/file-channel.js";
 import { type Overflow, SpillableChannel } from "./spillable-channel.js";
 
@@ -34,6 +34,7 @@ export const component: ChannelComponent<typeof properties> = {
   flumeType: "SPILLABLEMEMORY",
   properties,
   limits: [{ property: "memoryCapacity", orElse: "overflowCapacity" }],
+  apart: storageApart,
   icon: "flume-spillable-channel.svg",
   outputs: 1,
   durability: {
