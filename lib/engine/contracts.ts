@@ -98,8 +98,8 @@ export interface Sink {
   readonly maxInFlight: number;
   start(): Promise<void>;
   /**
-   * Resolves when every event is as safe as this sink promises. Rejects with DeliveryError; events that
-   * can never be written are named in `refused`, and then nothing of the batch was kept.
+   * Resolves when every event is as safe as this sink promises. Rejects with DeliveryError; events that can never be
+   * written are named in `refused`, and then nothing of the batch was kept, or all that `failed` does not name.
    */
   write(batch: EventBatch, signal: AbortSignal): Promise<void>;
   /** Flushes and closes. Safe to call in any state. */

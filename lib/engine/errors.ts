@@ -75,9 +75,9 @@ export type Outcome = "none" | "partial" | "unknown";
 export class DeliveryError extends HeadraceError {
   readonly outcome: Outcome;
   readonly retry: "later" | "never";
-  /** These events (by index in the batch) can never be accepted; none of the batch was kept. */
+  /** These events (by index in the batch) can never be accepted. Without `failed`, none of the batch was kept. */
   readonly refused: ReadonlyMap<number, HeadraceError> | undefined;
-  /** Only these events (by index in the batch) are still the caller's; the others have been accepted. */
+  /** Only these events (by index in the batch) are still the caller's, refused ones too; the others have been accepted. */
   readonly failed: ReadonlyMap<number, HeadraceError> | undefined;
 
   constructor(

@@ -63,13 +63,6 @@ export class RefusalExit {
   }
 }
 
-/** `batch` without its refused events. */
-export function withoutRefused(batch: EventBatch, refused: Refused): EventBatch {
-  const events: FlumeEvent[] = [];
-  for (let i = 0; i < batch.length; i++) if (!refused.has(i)) events.push(batch.at(i));
-  return batchOf(events);
-}
-
 function blocked(refused: Refused): DeliveryError {
   const [first] = refused.values();
   const { code, parameters } = first as HeadraceError;

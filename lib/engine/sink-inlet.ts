@@ -1,9 +1,9 @@
 import type { EventBatch } from "./batch.js";
 import type { Inlet, Limits, Prepared, Sink } from "./contracts.js";
 import type { Counters } from "./counters.js";
-import { NEVER } from "./delivery.js";
+import { NEVER, partOf } from "./delivery.js";
 import { asDeliveryError, DeliveryError, type HeadraceError } from "./errors.js";
-import { type Refused, type RefusalExit, withoutRefused } from "./refusal.js";
+import type { Refused, RefusalExit } from "./refusal.js";
 import { WaitingLine } from "./waiting-line.js";
 
 const NO_LIMITS: Limits = { events: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
@@ -117,32 +117,36 @@ export class SinkInlet implements Inlet {
     } catch (error) {
       this.#counters.add("EventWriteFail");
       const rejection = asDeliveryError(error);
-      if (!rejection.refused || !this.#refusal) throw rejection;
-      await this.#refusal.deliver(batch, rejection.refused, NEVER);
-      await this.#writeRest(batch, rejection.refused);
+      const { refused, failed } = rejection;
+      if (!refused || !this.#refusal) throw rejection;
+      if (failed) this.#counters.add("EventDrainSuccessCount", length - failed.size);
+      try {
+        await this.#refusal.deliver(batch, refused, NEVER);
+      } catch (reason) {
+        if (!failed) throw reason;
+        const blocked = asDeliveryError(reason);
+        throw withFailed(blocked, failed, blocked.refused);
+      }
+      const rest: number[] = [];
+      for (let i = 0; i < length; i++) if (!refused.has(i) && (!failed || failed.has(i))) rest.push(i);
+      if (rest.length > 0) await this.#writeRest(batch, rest);
       return;
     }
     this.#counters.add("EventDrainSuccessCount", length);
   }
 
-  /** The refused ones have left: where the rest cannot be written, it comes again alone. */
-  async #writeRest(batch: EventBatch, refused: Refused): Promise<void> {
-    const rest = withoutRefused(batch, refused);
-    if (rest.length === 0) return;
+  /** The refused ones have left, and others may be kept: where the rest cannot be written, it comes again alone. */
+  async #writeRest(batch: EventBatch, rest: readonly number[]): Promise<void> {
     try {
-      await this.#write(rest);
+      await this.#write(partOf(batch, rest));
     } catch (error) {
       const rejection = asDeliveryError(error);
-      const { code, parameters, outcome, retry, failed } = rejection;
       const owed = new Map<number, HeadraceError>();
-      let place = 0;
-      for (let i = 0; i < batch.length; i++) {
-        if (refused.has(i)) continue;
-        const own = failed ? failed.get(place) : rejection;
-        if (own) owed.set(i, own);
-        place++;
+      for (const [place, index] of rest.entries()) {
+        const own = rejection.failed ? rejection.failed.get(place) : rejection;
+        if (own) owed.set(index, own);
       }
-      throw new DeliveryError(code, { outcome, retry, parameters, failed: owed, cause: error });
+      throw withFailed(rejection, owed);
     }
   }
 
@@ -154,4 +158,10 @@ export class SinkInlet implements Inlet {
   #grant(): void {
     while (this.#open && this.#free > 0 && this.#line.offer()) this.#free--;
   }
+}
+
+/** Of the batch only these are still the caller's. */
+function withFailed(rejection: DeliveryError, failed: Refused, refused?: Refused): DeliveryError {
+  const { code, parameters, outcome, retry } = rejection;
+  return new DeliveryError(code, { outcome, retry, parameters, failed, ...(refused && { refused }), cause: rejection });
 }

@@ -137,9 +137,12 @@ describe("sink inlet", () => {
   });
 
   describe("when the sink refuses events for ever", () => {
-    const tooLarge = () =>
+    const reason = new HeadraceError("FLUME_EVENT_TOO_LARGE", { bytes: 9, limit: 1 });
+    /** `failed`: told where others of the batch are kept. */
+    const tooLarge = (failed?: readonly number[]) =>
       new DeliveryError("FLUME_EVENT_TOO_LARGE", {
-        refused: new Map([[1, new HeadraceError("FLUME_EVENT_TOO_LARGE", { bytes: 9, limit: 1 })]]),
+        refused: new Map([[1, reason]]),
+        ...(failed && { failed: new Map(failed.map((index) => [index, reason])) }),
       });
     const batch = textBatch("good", "bad", "fine");
     const write = async (inlet: SinkInlet) => (await inlet.prepare(batch, NEVER)).commit();
@@ -188,6 +191,39 @@ describe("sink inlet", () => {
       await delivery.attempt(NEVER);
       assert.deepEqual(written(), ["fine"], "good was kept by the write before");
       assert.deepEqual(deadLetter.bodies, ["bad"]);
+    });
+
+    it("and others of the batch are kept, only what is neither is written again", async () => {
+      const deadLetter = new TestInlet("dead");
+      const exit = (counts: Counters) => new RefusalExit("port", "sink", counts, () => [deadLetter]);
+      const { sink, inlet, counters, written } = opened(new TestSink(), exit);
+      sink.failures.push(tooLarge([1, 2]));
+      await write(inlet);
+      assert.deepEqual(written(), ["fine"], "good was kept by the write before");
+      assert.deepEqual(deadLetter.bodies, ["bad"]);
+      assert.equal(counters.get("EventDrainSuccessCount"), 2);
+      sink.failures.push(tooLarge([1]));
+      await write(inlet);
+      assert.equal(sink.writes, 3, "nothing was left to write");
+      assert.deepEqual(deadLetter.bodies, ["bad", "bad"]);
+    });
+
+    it("and others are kept, those do not come again while the refused ones cannot leave", async () => {
+      for (const policy of ["block", "port"] as const) {
+        const deadLetter = new TestInlet("dead");
+        deadLetter.commitFailures.push(new DeliveryError("FLUME_WRITE_FAILED"));
+        const exit = (counts: Counters) => new RefusalExit(policy, "sink", counts, () => [deadLetter]);
+        const { sink, inlet } = opened(new TestSink(), exit);
+        sink.failures.push(tooLarge([1, 2]));
+        const delivery = new Delivery(routesTo([inlet], batch));
+        await assert.rejects(delivery.attempt(NEVER), (error: DeliveryError) => {
+          assert.deepEqual([...(error.failed?.keys() ?? [])], [1, 2], policy);
+          assert.deepEqual([...(error.refused?.keys() ?? [])], policy === "block" ? [1] : [], policy);
+          return true;
+        });
+        await delivery.attempt(NEVER);
+        assert.deepEqual(bodiesOf(sink.written), ["bad", "fine"], policy);
+      }
     });
 
     it("they are dropped and counted", async () => {

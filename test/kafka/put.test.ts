@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DeliveryError, type ErrorCode } from "../../lib/engine/errors.js";
+import { DeliveryError, type ErrorCode, isDeliveryError } from "../../lib/engine/errors.js";
 import { createEvent } from "../../lib/engine/event.js";
 import { PartitionQueue, type PendingBatch } from "../../lib/protocols/kafka/kafkajs/partition-queue.js";
 import { Put } from "../../lib/protocols/kafka/kafkajs/put.js";
@@ -85,6 +85,34 @@ describe("Kafka: a put that goes to several partitions", () => {
     unclear.batch(0).kept();
     unclear.batch(1).failed(failure("FLUME_KAFKA_UNREACHABLE", "unknown"));
     await assert.rejects(lost, { code: "FLUME_KAFKA_UNREACHABLE", outcome: "unknown" });
+  });
+
+  it("names what is refused, and, where others are kept, all that is not", async () => {
+    const tooLarge = (index: number) => {
+      const reason = new DeliveryError("FLUME_KAFKA_MESSAGE_TOO_LARGE");
+      return new DeliveryError(reason.code, { retry: "never", refused: new Map([[index, reason]]) });
+    };
+    const told = async (sent: Promise<void>) => {
+      const error: unknown = await sent.catch((reason: unknown) => reason);
+      assert.ok(isDeliveryError(error));
+      const { outcome, retry, refused = new Map(), failed } = error;
+      return [outcome, retry, [...refused.keys()], failed && [...failed.keys()].toSorted((a, b) => a - b)];
+    };
+    const all = new NothingSent();
+    const bothRefused = all.begin(0, 1).send();
+    for (const partition of [1, 0]) all.batch(partition).failed(tooLarge(partition));
+    assert.deepEqual(await told(bothRefused), ["none", "never", [1, 0], undefined]);
+    const some = new NothingSent();
+    const someKept = some.begin(0, 1, 0, 2).send();
+    some.batch(1).failed(tooLarge(1));
+    some.batch(0).kept();
+    some.batch(2).failed(failure("FLUME_KAFKA_REFUSED"));
+    assert.deepEqual(await told(someKept), ["partial", "never", [1], [1, 3]]);
+    const unclear = new NothingSent();
+    const lost = unclear.begin(0, 1).send();
+    unclear.batch(0).failed(tooLarge(0));
+    unclear.batch(1).failed(failure("FLUME_KAFKA_UNREACHABLE", "unknown"));
+    assert.deepEqual(await told(lost), ["unknown", "never", [0], [0, 1]]);
   });
 
   it("waits for both halves of a batch that was cut, and so does everybody with records in it", async () => {

@@ -3,14 +3,18 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import net, { type AddressInfo } from "node:net";
 import { batchOf } from "../../lib/engine/batch.js";
+import { Counters } from "../../lib/engine/counters.js";
 import { NEVER } from "../../lib/engine/delivery.js";
 import { isDeliveryError } from "../../lib/engine/errors.js";
 import { copyHeaders, createEvent, type FlumeEvent } from "../../lib/engine/event.js";
+import { RefusalExit } from "../../lib/engine/refusal.js";
+import { SinkInlet } from "../../lib/engine/sink-inlet.js";
 import { readFlumeEvent } from "../../lib/formats/flume-avro-event.js";
 import { COMPRESSION_NAMES } from "../../lib/protocols/kafka/records/compression.js";
 import { partitionOfKey } from "../../lib/protocols/kafka/records/murmur2.js";
 import { textBatch } from "../support/event-batches.js";
 import { eventually } from "../support/eventually.js";
+import { TestInlet } from "../support/inlets.js";
 import { TestOutlet } from "../support/outlets.js";
 import { skip } from "../support/skip.js";
 import { kafkaSink, kafkaSource } from "./support/subjects.js";
@@ -130,6 +134,29 @@ export function sinkTests(suite: () => SuiteKafka): void {
     await sink.write(batch, NEVER);
     await sink.stop();
     assert.equal((await suite().read(topic)).length, 100);
+  });
+
+  it("lets the one event out that the topic does not take, and writes no other of its batch twice", async () => {
+    const topic = await suite().topic(2, [{ name: "max.message.bytes", value: "20000" }]);
+    const sink = kafkaSink(suite().context(), { topic, partitionIdHeader: "p" });
+    await sink.start();
+    const deadLetter = new TestInlet("dead");
+    const counters = new Counters();
+    const inlet = new SinkInlet("sink", sink, counters, new RefusalExit("port", "sink", counters, () => [deadLetter]));
+    inlet.open();
+    const tooLarge = "x".repeat(50_000);
+    const batch = batchOf([
+      event("a", { p: "0" }),
+      event("b", { p: "1" }),
+      event(tooLarge, { p: "1" }),
+      event("c", { p: "1" }),
+    ]);
+    await (await inlet.prepare(batch, NEVER)).commit();
+    await inlet.close();
+    await sink.stop();
+    assert.deepEqual(deadLetter.bodies, [tooLarge]);
+    const seen = (await suite().read(topic)).map(({ partition, value }) => `${partition} ${value?.toString()}`);
+    assert.deepEqual(seen.toSorted(), ["0 a", "1 b", "1 c"]);
   });
 
   it("tells what is wrong when it cannot start: port, address, property", async () => {

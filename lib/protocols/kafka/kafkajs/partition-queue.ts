@@ -8,7 +8,8 @@ import type { SpareMemory } from "./spare-memory.js";
 /** Who waits for the records of a batch. */
 export interface BatchOwner {
   kept(batch: PendingBatch): void;
-  failed(batch: PendingBatch, error: DeliveryError): void;
+  /** `indices`: of the owner's records in `batch`. */
+  failed(batch: PendingBatch, error: DeliveryError, indices: readonly number[]): void;
   /** The owner's records in `batch` are in those batches now. */
   split(batch: PendingBatch, into: readonly PendingBatch[]): void;
 }
@@ -59,7 +60,7 @@ export class PendingBatch {
   }
 
   failed(error: DeliveryError): void {
-    for (const { owner } of this.#runs) owner.failed(this, error);
+    for (const { owner, indices } of this.#runs) owner.failed(this, error, indices);
   }
 
   /** The same records in two batches, in their order, which take this one's place in the queue. */

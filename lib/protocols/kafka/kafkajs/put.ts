@@ -1,4 +1,4 @@
-import { DeliveryError } from "../../../engine/errors.js";
+import { DeliveryError, type HeadraceError, type Outcome } from "../../../engine/errors.js";
 import type { KafkaPut, PutRecord } from "../port.js";
 import type { BatchOwner, PendingBatch } from "./partition-queue.js";
 
@@ -20,7 +20,8 @@ export class Put implements KafkaPut, BatchOwner {
   readonly #open = new Set<PendingBatch>();
   #count = 0;
   #kept = false;
-  #error: DeliveryError | undefined;
+  /** By index in the put, those that were told first before others. */
+  readonly #failed = new Map<number, DeliveryError>();
   #settled: (() => void) | undefined;
 
   constructor(producer: PutTaker, turn: number) {
@@ -40,10 +41,8 @@ export class Put implements KafkaPut, BatchOwner {
     } finally {
       this.#producer.ended();
     }
-    if (!this.#error) return;
-    if (!this.#kept || this.#error.outcome !== "none") throw this.#error;
-    const { code, retry, parameters, refused } = this.#error;
-    throw new DeliveryError(code, { retry, parameters, ...(refused ? { refused } : {}), outcome: "partial" });
+    const [first] = this.#failed.values();
+    if (first) throw this.#rejection(first);
   }
 
   kept(batch: PendingBatch): void {
@@ -51,14 +50,28 @@ export class Put implements KafkaPut, BatchOwner {
     this.#end(batch);
   }
 
-  failed(batch: PendingBatch, error: DeliveryError): void {
-    this.#error ??= error;
+  failed(batch: PendingBatch, error: DeliveryError, indices: readonly number[]): void {
+    for (const index of indices) this.#failed.set(index, error);
     this.#end(batch);
   }
 
   split(batch: PendingBatch, into: readonly PendingBatch[]): void {
     this.#open.delete(batch);
     for (const part of into) this.#open.add(part);
+  }
+
+  #rejection(first: DeliveryError): DeliveryError {
+    const { code, retry, parameters } = first;
+    const refused = new Map<number, HeadraceError>();
+    let outcome: Outcome = this.#kept ? "partial" : "none";
+    for (const error of new Set(this.#failed.values())) {
+      for (const [index, reason] of error.refused ?? []) refused.set(index, reason);
+      if (error.outcome === "unknown") outcome = "unknown";
+    }
+    if (refused.size === 0) return new DeliveryError(code, { outcome, retry, parameters, cause: first });
+    // Those that are kept must not be written again with whatever is not refused.
+    const left = outcome === "none" ? {} : { failed: this.#failed };
+    return new DeliveryError(code, { outcome, retry, parameters, refused, ...left, cause: first });
   }
 
   #end(batch: PendingBatch): void {
